@@ -1,0 +1,97 @@
+package apps
+
+import "time"
+
+// An ActionKind is what a step of a deployment does to an app (Marathon's words).
+type ActionKind string
+
+// The kinds of action.
+const (
+	StartApplication   ActionKind = "StartApplication"
+	ScaleApplication   ActionKind = "ScaleApplication"
+	RestartApplication ActionKind = "RestartApplication"
+	StopApplication    ActionKind = "StopApplication"
+)
+
+// An Action is one app's part in a step.
+type Action struct {
+	Kind ActionKind `json:"action"`
+	App  ID         `json:"app"`
+}
+
+// A Step is a stage of a deployment; its actions run side by side.
+type Step struct {
+	Actions []Action `json:"actions"`
+}
+
+// A DeploymentState is how a deployment stands or ended.
+type DeploymentState string
+
+// The states of a deployment.
+const (
+	DeploymentRunning   DeploymentState = "running"
+	DeploymentSucceeded DeploymentState = "succeeded"
+	DeploymentCancelled DeploymentState = "cancelled"
+	DeploymentFailed    DeploymentState = "failed"
+)
+
+// A Deployment is the way from one set of specs to the next. Step is a mark of
+// progress only: what is done at any moment follows from comparing the specs with
+// the instances, so a deployment survives any change of leader.
+type Deployment struct {
+	ID      string          `json:"id"` // UUID
+	Version Version         `json:"version"`
+	Steps   []Step          `json:"steps"`
+	Step    int             `json:"step"`           // 0 <= Step <= len(Steps); the one being worked on
+	Old     map[ID]*App     `json:"old"`            // the specs before; nil where the app is new
+	Kill    []string        `json:"kill,omitempty"` // instances named as the victims of a scale-down
+	Started time.Time       `json:"started"`
+	Ended   time.Time       `json:"ended,omitzero"`
+	State   DeploymentState `json:"state"`
+	Reason  string          `json:"reason,omitempty"` // why it failed or was cancelled
+}
+
+// Affects reports whether the deployment has an action on the app, and in which
+// step the last one is.
+func (d *Deployment) Affects(app ID) (step int, ok bool) {
+	for i := len(d.Steps) - 1; i >= 0; i-- {
+		for _, a := range d.Steps[i].Actions {
+			if a.App == app {
+				return i, true
+			}
+		}
+	}
+	return 0, false
+}
+
+// Action is what the step being worked on does to the app.
+func (d *Deployment) Action(app ID) (ActionKind, bool) {
+	if d.Step < len(d.Steps) {
+		for _, a := range d.Steps[d.Step].Actions {
+			if a.App == app {
+				return a.Kind, true
+			}
+		}
+	}
+	return "", false
+}
+
+// A Notice is what the platform tells the world: on Marathon's wire, an event.
+// Seq is dense: n+1 follows n, across changes of leader.
+type Notice struct {
+	Seq        uint64      `json:"seq"`
+	At         time.Time   `json:"at"`
+	Type       string      `json:"type"` // Marathon's eventType
+	App        ID          `json:"app,omitempty"`
+	Version    Version     `json:"version,omitempty"`
+	Instance   *Instance   `json:"instance,omitempty"` // as it was then
+	Status     string      `json:"status,omitempty"`   // TASK_…, or a condition like Running
+	Healthy    *bool       `json:"healthy,omitempty"`
+	Check      *Check      `json:"check,omitempty"`
+	Spec       *App        `json:"spec,omitempty"`
+	Deployment *Deployment `json:"deployment,omitempty"`
+	Host       string      `json:"host,omitempty"`
+	Message    string      `json:"message,omitempty"`
+	ClientIP   string      `json:"clientIp,omitempty"`
+	URI        string      `json:"uri,omitempty"`
+}

@@ -1,0 +1,25 @@
+// Package apps is the vocabulary of the house: the nouns every room speaks, and
+// the rules that need nothing but the nouns. It does no I/O and imports no other
+// room.
+//
+// The words, once and everywhere:
+//
+//	app         what a user wants running; has versions
+//	group       a folder of apps: part of the path of an app's id
+//	role        DRF's user: an app's own, else the first element of its path
+//	version     one accepted spec of an app; a time stamp that only grows
+//	instance    one container of one version; never reused, never moved
+//	            (on Marathon's wire: a task)
+//	host        a machine with a Docker engine and an agent
+//	deployment  the way from one set of specs to the next; made of steps
+//	notice      what the platform tells the world (on the v2 wire: an event)
+//	assignment  the letter leader → host: everything the host shall run
+//	report      the letter host → leader: everything the host runs
+//	service     the letter leader → load balancer and DNS: where an app answers
+//	endpoint    where an instance answers
+//	route       which traffic is meant for an app
+//	drain       out of the load balancer, finishing its requests
+//	epoch       which leader; it grows by one with every change of leader
+//	revision    which letter of that leader
+//	lease       the right to lead
+package apps

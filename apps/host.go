@@ -1,0 +1,27 @@
+package apps
+
+import "time"
+
+// A Host is a machine with a Docker engine and an agent.
+type Host struct {
+	Name       string            `json:"name"`
+	Addr       string            `json:"addr"` // where its published ports answer
+	Total      Resources         `json:"total"`
+	Ports      []Range           `json:"ports"`                // host ports that may be given out
+	Attributes map[string]string `json:"attributes,omitempty"` // Mesos text form of each value
+	Zone       string            `json:"zone,omitempty"`
+	Region     string            `json:"region,omitempty"`
+	Engine     string            `json:"engine,omitempty"` // version of the Docker engine
+	Agent      string            `json:"agent,omitempty"`  // version of the agent
+
+	Cordoned bool      `json:"cordoned,omitempty"` // gets nothing new
+	Lost     bool      `json:"lost,omitempty"`     // silent for too long, or its engine is away
+	Since    time.Time `json:"since,omitzero"`     // Lost or up since then
+	Message  string    `json:"message,omitempty"`
+}
+
+// A Range is an inclusive range of port numbers.
+type Range struct {
+	First int `json:"first"`
+	Last  int `json:"last"`
+}

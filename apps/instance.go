@@ -1,0 +1,126 @@
+package apps
+
+import (
+	"fmt"
+	"slices"
+	"time"
+)
+
+// A State is where an instance stands. It only ever moves forward.
+//
+//	Waiting → Starting → Running → Draining → Stopping → Gone
+//
+// Any state may be left for Gone: the container died, or never lived.
+type State uint8
+
+// The states of an instance.
+const (
+	Waiting  State = iota // wanted; no host yet
+	Starting              // has a host; its container is coming up
+	Running               // its container runs; Ready says whether it may get traffic
+	Draining              // leaving the load balancers, finishing its requests
+	Stopping              // its host was told to stop it
+	Gone                  // its container is known not to exist any more
+)
+
+var stateNames = [...]string{"waiting", "starting", "running", "draining", "stopping", "gone"}
+
+func (s State) String() string { return stateNames[s] }
+
+// MarshalText writes the word for the state.
+func (s State) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the word for a state.
+func (s *State) UnmarshalText(b []byte) error {
+	i := slices.Index(stateNames[:], string(b))
+	if i < 0 {
+		return fmt.Errorf("%q is no state of an instance", b)
+	}
+	*s = State(i)
+	return nil
+}
+
+// An Instance is one container of one version of one app.
+type Instance struct {
+	ID      string    `json:"id"` // Marathon's instance id: "shop_web.instance-<uuid>"; never reused
+	Serial  uint64    `json:"serial"`
+	App     ID        `json:"app"`
+	Version Version   `json:"version"`
+	Role    string    `json:"role"` // App.FairRole when it was made
+	Needs   Resources `json:"needs"`
+
+	Host  string `json:"host,omitempty"`  // empty while Waiting
+	Addr  string `json:"addr,omitempty"`  // the host's address, for clients
+	Ports []int  `json:"ports,omitempty"` // host ports in the order of App.Ports; 0 is none
+	IP    string `json:"ip,omitempty"`    // of the container; the host's with NetworkHost
+
+	State       State     `json:"state"`
+	Ready       bool      `json:"ready,omitempty"`       // Running and all checks pass
+	WasReady    bool      `json:"wasReady,omitempty"`    // Ready at least once
+	Unreachable bool      `json:"unreachable,omitempty"` // its host is silent
+	Health      []Health  `json:"health,omitempty"`      // in the order of App.Checks
+	Since       time.Time `json:"since"`                 // State was entered
+	Staged      time.Time `json:"staged,omitzero"`       // placed
+	Started     time.Time `json:"started,omitzero"`      // its container ran
+	ReadyAt     time.Time `json:"readyAt,omitzero"`      // Ready for the first time
+	NotBefore   time.Time `json:"notBefore,omitzero"`    // Waiting: backing off until then
+	Message     string    `json:"message,omitempty"`     // why it is as it is, for people
+}
+
+// TaskID is the id on Marathon's wire: one container, first incarnation.
+func (in *Instance) TaskID() string { return in.ID + "._app.1" }
+
+// InstanceOfTask is the instance id in a Marathon task id.
+func InstanceOfTask(task string) string {
+	const tail = "._app.1"
+	if len(task) > len(tail) && task[len(task)-len(tail):] == tail {
+		return task[:len(task)-len(tail)]
+	}
+	return task
+}
+
+// InstanceID makes the id of the serial-th instance of a cluster. It has the form
+// of Marathon's ids; the 48 bits of serial are mixed one to one into the front of
+// the UUID (version 8, RFC 9562), so ids are unique and differ where eyes look.
+func InstanceID(app ID, cluster, serial uint64) string {
+	const mask = 1<<48 - 1
+	x := serial & mask
+	x = x * 0x9E3779B97F4B & mask // odd: a bijection modulo 2^48
+	x ^= x >> 24
+	x = x * 0xC2B2AE3D27D5 & mask
+	return fmt.Sprintf("%s.instance-%08x-%04x-8%03x-%04x-%012x",
+		app.Flat(), x>>16, x&0xffff, cluster>>52, 0x8000|cluster>>36&0x3fff, cluster&mask)
+}
+
+// Health is what one check says about an instance. It travels when Alive flips
+// and with its first failure, not with every probe.
+type Health struct {
+	Alive        bool      `json:"alive"`
+	Known        bool      `json:"known"` // at least one probe has been answered for or counted
+	Failures     int       `json:"failures,omitempty"`
+	FirstSuccess time.Time `json:"firstSuccess,omitzero"`
+	LastSuccess  time.Time `json:"lastSuccess,omitzero"`
+	LastFailure  time.Time `json:"lastFailure,omitzero"`
+	Cause        string    `json:"cause,omitempty"` // of the last failure
+	Kill         bool      `json:"kill,omitempty"`  // failed as often as the check allows
+}
+
+// An End is why and how an instance is gone.
+type End string
+
+// The ways an instance ends.
+const (
+	EndStopped   End = "stopped"   // we told it to
+	EndFinished  End = "finished"  // exit code 0
+	EndFailed    End = "failed"    // exit code not 0, or it never came up
+	EndUnhealthy End = "unhealthy" // killed for its health checks
+	EndLost      End = "lost"      // its host or container vanished
+)
+
+// A Finished is an instance that is gone, for the history.
+type Finished struct {
+	Instance
+	End      End       `json:"end"`
+	ExitCode int       `json:"exitCode,omitempty"`
+	At       time.Time `json:"at"`
+}

@@ -1,0 +1,178 @@
+package cluster
+
+import (
+	"time"
+
+	"pacer/apps"
+)
+
+// An Event is a fact: one thing that happened outside. Facts are one type each.
+type Event interface{ event() }
+
+type (
+	// Change asks for apps to become as written. It is one deployment, and all of
+	// it is accepted or none. Version fields of the apps in Put are ignored.
+	Change struct {
+		Request    string    // who waits for the Reply
+		Deployment string    // UUID for the deployment, made by the caller
+		Put        []PutApp  // new or changed apps, complete
+		Edit       []EditApp // changes to apps as they are when the change is folded
+		Delete     []apps.ID // each must exist
+		Restart    []apps.ID // each must exist; every instance is replaced
+		Kill       []string  // instances to be the victims of a scale-down in Edit
+		Force      bool      // cancel the deployments that hold these apps
+		ClientIP   string    // for the notice
+		URI        string    // for the notice
+	}
+
+	// Kill asks for instances to be stopped; their app replaces them. Unknown ids
+	// are skipped.
+	Kill struct {
+		Request   string
+		Instances []string
+	}
+
+	// Cancel ends a running deployment: with Revert by a new deployment, of id
+	// Deployment, back to the specs before; without, by leaving all as it is.
+	Cancel struct {
+		Request    string
+		ID         string
+		Revert     bool
+		Deployment string
+	}
+
+	// ResetDelay forgets the backoff of an app.
+	ResetDelay struct {
+		Request string
+		App     apps.ID
+	}
+
+	// Cordon sets whether a host gets new instances.
+	Cordon struct {
+		Request string
+		Host    string
+		On      bool
+	}
+
+	// Forget removes a host that is lost and will not come back.
+	Forget struct {
+		Request string
+		Host    string
+	}
+
+	// Reported is a host saying what it runs.
+	Reported struct{ apps.Report }
+
+	// Left is an agent or its connection saying goodbye: the host is silent from now.
+	Left struct{ Host string }
+
+	// Served is a load balancer saying what it serves.
+	Served struct{ apps.Serving }
+)
+
+// PutApp is one app of a Change, as a user wrote it.
+type PutApp struct {
+	App *apps.App
+	// New: the app must not exist yet. Otherwise it may or may not.
+	New bool
+}
+
+// EditApp changes an app as it is at that moment, so that two people who change
+// different fields at once both get their way.
+type EditApp struct {
+	App apps.ID // must exist
+	// Edit returns the changed spec; it must not modify its argument, and may
+	// refuse with an *apps.Error. It runs inside the loop: it must be quick and pure.
+	Edit func(*apps.App) (*apps.App, error)
+}
+
+func (Change) event()     {}
+func (Kill) event()       {}
+func (Cancel) event()     {}
+func (ResetDelay) event() {}
+func (Cordon) event()     {}
+func (Forget) event()     {}
+func (Reported) event()   {}
+func (Left) event()       {}
+func (Served) event()     {}
+
+// Effects is what must happen because of one Step, in this order:
+//
+//  1. commit Save in one transaction. If that fails, perform nothing else and
+//     stop: what is stored is the truth, and the next leader starts from it;
+//  2. then, in any order: Reply, Assign, Serve, Roster, Tell, Waits.
+//
+// Everything in 2 may be lost or repeated without harm.
+type Effects struct {
+	Save   Changes
+	Reply  []Reply           // to requests that wait
+	Assign []apps.Assignment // to hosts
+	Serve  []apps.Service    // to load balancers and DNS
+	Roster *apps.Roster      // to load balancers: what there is
+	Waits  []Wait            // why instances wait, where that changed
+}
+
+// Empty reports whether there is nothing to perform.
+func (fx *Effects) Empty() bool {
+	return fx.Save.Empty() && len(fx.Reply) == 0 && len(fx.Assign) == 0 && len(fx.Serve) == 0 &&
+		fx.Roster == nil && len(fx.Waits) == 0
+}
+
+// Changes is what one Step altered, ready to be stored: complete rows, each at
+// most once.
+type Changes struct {
+	Apps        []*apps.App       // accepted: each is the app's present version, and a version to keep
+	GoneApps    []apps.ID         // deleted, with all their versions
+	Instances   []apps.Instance   // made or changed
+	Finished    []apps.Finished   // gone: to be moved to the history
+	Deployments []apps.Deployment // started, advanced or ended (State says which)
+	Hosts       []apps.Host       // new or changed
+	GoneHosts   []string
+	Notices     []apps.Notice // numbered densely: the first follows the last stored one
+	Serial      uint64        // of the newest instance; 0 where it did not change
+}
+
+// Empty reports whether there is nothing to store.
+func (c *Changes) Empty() bool {
+	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
+		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && len(c.Notices) == 0 && c.Serial == 0
+}
+
+// Stored is all that a leader starts from.
+type Stored struct {
+	Cluster     uint64 // random, made with the store: part of instance ids
+	Serial      uint64 // of the newest instance
+	Seq         uint64 // of the newest notice
+	Apps        []*apps.App
+	Instances   []apps.Instance
+	Deployments []apps.Deployment // running ones
+	Hosts       []apps.Host
+}
+
+// A Reply answers the request of that name; a nil Err is yes.
+type Reply struct {
+	Request    string
+	Err        error
+	Deployment string          // the deployment that was started
+	Version    apps.Version    // of that deployment
+	Apps       []*apps.App     // as accepted, in the order of Change.Put, then Edit, then Restart
+	Instances  []apps.Instance // Kill: those that are being stopped, as they were
+}
+
+// A Wait says why the instances of an app that have no host yet wait.
+type Wait struct {
+	App     apps.ID
+	Waiting int          // 0: none waits any more
+	Since   time.Time    // the oldest of them
+	Until   time.Time    // backing off until then; zero: not
+	Hosts   int          // hosts that were considered
+	Reasons []WaitReason // they add up to Hosts
+	Placed  int          // hosts that were chosen in the last round
+}
+
+// A WaitReason is how many hosts refused for one reason.
+type WaitReason struct {
+	Reason string // Marathon's word: InsufficientCpus, UnfulfilledConstraint, …
+	Text   string // for people: "too little memory (needs 512 MiB, most free 300)"
+	Hosts  int
+}
