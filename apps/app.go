@@ -75,8 +75,9 @@ func (v Version) String() string { return v.Time().Format(versionLayout) }
 type App struct {
 	ID       ID      `json:"id"`
 	Version  Version `json:"version"`
-	ConfigAt Version `json:"configAt"` // last change of anything but Instances
-	ScaledAt Version `json:"scaledAt"` // last change of Instances
+	Deleted  bool    `json:"deleted,omitempty"` // its last instances are being stopped; readers do not see it
+	ConfigAt Version `json:"configAt"`          // last change of anything but Instances
+	ScaledAt Version `json:"scaledAt"`          // last change of Instances
 
 	Instances int       `json:"instances"` // wanted; 0 is suspended
 	Needs     Resources `json:"needs"`     // of each instance

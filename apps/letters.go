@@ -121,6 +121,7 @@ type Roster struct {
 // what it serves.
 type Serving struct {
 	Balancer string       `json:"balancer"`         // one name per process, never reused
+	Revision uint64       `json:"revision"`         // of this balancer's letters; grows with each, the newest wins
 	Served   map[ID]Stamp `json:"served,omitempty"` // receipts: it serves these revisions, and none older
 	Busy     []string     `json:"busy,omitempty"`   // instances out of its table with requests still in flight
 	Digest   uint64       `json:"digest"`           // Digest over all that it serves

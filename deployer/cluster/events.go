@@ -140,12 +140,13 @@ func (c *Changes) Empty() bool {
 
 // Stored is all that a leader starts from.
 type Stored struct {
-	Cluster     uint64 // random, made with the store: part of instance ids
-	Serial      uint64 // of the newest instance
-	Seq         uint64 // of the newest notice
-	Apps        []*apps.App
+	Cluster     uint64      // random, made with the store: part of instance ids
+	Serial      uint64      // of the newest instance
+	Seq         uint64      // of the newest notice
+	Apps        []*apps.App // the present version of each
+	Specs       []*apps.App // other versions that Instances have
 	Instances   []apps.Instance
-	Deployments []apps.Deployment // running ones
+	Deployments []apps.Deployment // running ones, oldest first
 	Hosts       []apps.Host
 }
 
