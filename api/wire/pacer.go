@@ -1,0 +1,114 @@
+package wire
+
+// Hosts is the answer to GET /pacer/v1/hosts.
+type Hosts struct {
+	Hosts []Host `json:"hosts"`
+}
+
+// A Host is a machine with a Docker engine and an agent.
+type Host struct {
+	Name       string            `json:"name"`
+	Addr       string            `json:"addr"`
+	Zone       string            `json:"zone,omitzero"`
+	Region     string            `json:"region,omitzero"`
+	Engine     string            `json:"engine,omitzero"` // version of the Docker engine
+	Agent      string            `json:"agent,omitzero"`  // version of the agent
+	Total      Resources         `json:"total"`
+	Used       Resources         `json:"used"` // by the instances placed on it
+	Ports      string            `json:"ports"`
+	Attributes map[string]string `json:"attributes"`
+	Instances  int               `json:"instances"`
+	State      string            `json:"state"` // up, cordoned or lost
+	Cordoned   bool              `json:"cordoned"`
+	Lost       bool              `json:"lost"`
+	Since      string            `json:"since,omitzero"`
+	Message    string            `json:"message,omitzero"`
+}
+
+// Resources as Marathon writes them: cores, MiB, MiB, pieces.
+type Resources struct {
+	Cpus float64 `json:"cpus"`
+	Mem  int64   `json:"mem"`
+	Disk int64   `json:"disk"`
+	GPUs int64   `json:"gpus"`
+}
+
+// A HostUpdate is the body of PUT /pacer/v1/hosts/{name}.
+type HostUpdate struct {
+	Cordoned *bool `json:"cordoned" rule:"required"`
+}
+
+// A Discovered says where an app answers: GET /pacer/v1/discovery/{app}.
+type Discovered struct {
+	App       string        `json:"app"`
+	Ports     []ServicePort `json:"ports"`
+	Endpoints []Endpoint    `json:"endpoints"` // ready ones
+}
+
+// A ServicePort is one port of an app as clients see it.
+type ServicePort struct {
+	Name     string  `json:"name,omitzero"`
+	Protocol string  `json:"protocol"`
+	Port     int     `json:"port"` // on the load balancer; 0 is none
+	HTTP     bool    `json:"http"`
+	Routes   []Route `json:"routes"`
+}
+
+// A Route sends a virtual host, and a path prefix where there is one, to a port.
+type Route struct {
+	Host string `json:"host"`
+	Path string `json:"path,omitzero"`
+}
+
+// An Endpoint is where one instance answers.
+type Endpoint struct {
+	Instance string `json:"instance"`
+	Version  string `json:"version"`
+	Host     string `json:"host"`
+	Addr     string `json:"addr"`
+	Ports    []int  `json:"ports"` // in the order of Discovered.Ports; 0 is none
+	Suspect  bool   `json:"suspect,omitzero"`
+}
+
+// A DeploymentStatus is a deployment that runs or has ended: GET /pacer/v1/deployments/{id}.
+type DeploymentStatus struct {
+	ID           string   `json:"id"`
+	Version      string   `json:"version"`
+	State        string   `json:"state"`           // running, succeeded, cancelled or failed
+	Reason       string   `json:"reason,omitzero"` // why it failed or was cancelled
+	AffectedApps []string `json:"affectedApps"`
+	Steps        []Step   `json:"steps"`
+	CurrentStep  int      `json:"currentStep"` // from 1; 0 before the first
+	StartedAt    string   `json:"startedAt"`
+	EndedAt      string   `json:"endedAt,omitzero"`
+	// Waiting says why instances of the affected apps have no host yet.
+	Waiting []AppWait `json:"waiting"`
+}
+
+// Ended reports whether the deployment is over.
+func (d *DeploymentStatus) Ended() bool { return d.State != "running" }
+
+// An AppWait says why instances of an app wait.
+type AppWait struct {
+	App     string       `json:"app"`
+	Waiting int          `json:"waiting"`
+	Since   string       `json:"since,omitzero"`
+	Until   string       `json:"until,omitzero"` // backing off until then
+	Hosts   int          `json:"hosts"`          // hosts that were considered
+	Reasons []WaitReason `json:"reasons"`
+}
+
+// A WaitReason is how many hosts refused for one reason.
+type WaitReason struct {
+	Reason string `json:"reason"` // Marathon's word
+	Text   string `json:"text"`   // for people
+	Hosts  int    `json:"hosts"`
+}
+
+// A LeaderInfo says who leads: GET /pacer/v1/leader.
+type LeaderInfo struct {
+	Name  string `json:"name"`
+	URL   string `json:"url"`
+	Epoch uint64 `json:"epoch"`
+	Self  bool   `json:"self"` // the server that was asked leads; always, where a follower passed the question on
+}
