@@ -211,12 +211,12 @@ type Delay struct {
 
 // An OffersSummary says why hosts were not taken. An offer is a host considered.
 type OffersSummary struct {
-	ProcessedOffersCount      int            `json:"processedOffersCount"`
-	UnusedOffersCount         int            `json:"unusedOffersCount"`
-	LastUnusedOfferAt         string         `json:"lastUnusedOfferAt,omitzero"`
-	LastUsedOfferAt           string         `json:"lastUsedOfferAt,omitzero"`
-	RejectSummaryLastOffers   []RejectReason `json:"rejectSummaryLastOffers"`
-	RejectSummaryLaunchAttemp []RejectReason `json:"rejectSummaryLaunchAttempt"`
+	ProcessedOffersCount       int            `json:"processedOffersCount"`
+	UnusedOffersCount          int            `json:"unusedOffersCount"`
+	LastUnusedOfferAt          string         `json:"lastUnusedOfferAt,omitzero"`
+	LastUsedOfferAt            string         `json:"lastUsedOfferAt,omitzero"`
+	RejectSummaryLastOffers    []RejectReason `json:"rejectSummaryLastOffers"`
+	RejectSummaryLaunchAttempt []RejectReason `json:"rejectSummaryLaunchAttempt"`
 }
 
 // A RejectReason is one stage of the funnel: of Processed hosts that passed the

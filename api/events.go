@@ -1,0 +1,187 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"pacer/apps"
+)
+
+// eventPage is how many notices of the past are read at once.
+const eventPage = 500
+
+// getEvents is Marathon's event stream, made resumable: each event has its number
+// as id, and a client that comes back with Last-Event-ID gets all that followed,
+// from the store and then live, without a gap and without a repetition.
+func (d *door) getEvents(w http.ResponseWriter, r *http.Request) error {
+	if !strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/event-stream") {
+		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
+		return &httpError{http.StatusMethodNotAllowed, "This is an event stream: ask for it with 'Accept: text/event-stream'"}
+	}
+	after, resume, err := lastEventID(r)
+	if err != nil {
+		return err
+	}
+	if resume { // a number from before the store was made anew would silence us for long
+		newest, err := d.Reader.LastSeq(r.Context())
+		if err != nil {
+			return err
+		}
+		after = min(after, newest)
+	}
+	s := &eventStream{
+		door: d, w: w, ctx: r.Context(), last: after,
+		light: r.URL.Query().Get("plan-format") == "light",
+		types: r.URL.Query()["event_type"],
+	}
+	d.constants(w.Header())
+	w.Header().Set("Content-Type", "text/event-stream")
+	w.WriteHeader(http.StatusOK)
+	if r.Method == http.MethodHead {
+		return nil
+	}
+	d.metrics.streams.Add(1)
+	defer d.metrics.streams.Add(-1)
+	if err := s.run(r.RemoteAddr, resume); err != nil && !errors.Is(err, errStreamEnded) && r.Context().Err() == nil {
+		d.Log.Debug("event stream ended", "client", r.RemoteAddr, "err", err)
+	}
+	return nil // the headers are out: nothing more can be said
+}
+
+// lastEventID is the number after which to resume. Browsers send it as a header
+// when they reconnect; others may put it into the query.
+func lastEventID(r *http.Request) (after uint64, resume bool, err error) {
+	text := r.Header.Get("Last-Event-ID")
+	if text == "" {
+		text = r.URL.Query().Get("lastEventId")
+	}
+	if text == "" {
+		return 0, false, nil
+	}
+	after, err = strconv.ParseUint(text, 10, 63)
+	if err != nil {
+		return 0, false, apps.Errorf(apps.Invalid, "Last-Event-ID must be the number of an event, not %q", text)
+	}
+	return after, true, nil
+}
+
+// An eventStream is one client of the events.
+type eventStream struct {
+	door  *door
+	w     http.ResponseWriter
+	ctx   context.Context
+	light bool
+	types []string // wanted; empty: all
+	last  uint64   // number of the last notice that was passed; 0 before the first of a stream that does not resume
+}
+
+var errStreamEnded = errors.New("too slow, or this server does not lead any more")
+
+func (s *eventStream) run(remote string, resume bool) error {
+	attached := newEvent(0, "event_stream_attached", time.Now(), event{"remoteAddress": remote})
+	if s.wants(attached.Type) {
+		if err := s.send(0, attached.Type, attached.Data); err != nil {
+			return err
+		}
+	} else if err := http.NewResponseController(s.w).Flush(); err != nil {
+		return err
+	}
+	if resume { // most of the past is read before anything can pile up live
+		if err := s.catchUp(eventPage - 1); err != nil {
+			return err
+		}
+	}
+	live, cancel := s.door.Deployer.Subscribe()
+	defer cancel()
+	if resume {
+		if err := s.catchUp(0); err != nil {
+			return err
+		}
+	}
+	beat := time.NewTicker(s.door.Heartbeat)
+	defer beat.Stop()
+	for {
+		select {
+		case <-s.ctx.Done():
+			return s.ctx.Err()
+		case <-beat.C:
+			if err := s.write("\r\n"); err != nil {
+				return err
+			}
+		case n, ok := <-live:
+			if !ok {
+				return errStreamEnded
+			}
+			if s.last > 0 && n.Seq > s.last+1 { // numbers are dense: something passed by
+				if err := s.catchUp(0); err != nil {
+					return err
+				}
+			}
+			if err := s.pass(&n); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// catchUp sends what the store has after s.last, page by page, until a page has at
+// most rest notices.
+func (s *eventStream) catchUp(rest int) error {
+	for {
+		page, err := s.door.Reader.Notices(s.ctx, s.last, eventPage)
+		if err != nil {
+			return fmt.Errorf("read notices: %w", err)
+		}
+		for i := range page {
+			if err := s.pass(&page[i]); err != nil {
+				return err
+			}
+		}
+		if len(page) <= rest {
+			return nil
+		}
+	}
+}
+
+// pass sends a notice unless it was passed before.
+func (s *eventStream) pass(n *apps.Notice) error {
+	if n.Seq <= s.last {
+		return nil
+	}
+	s.last = n.Seq
+	if !s.wants(n.Type) {
+		return nil
+	}
+	e, ok := render(n, s.light)
+	if !ok {
+		return nil
+	}
+	return s.send(e.ID, e.Type, e.Data)
+}
+
+func (s *eventStream) wants(eventType string) bool {
+	return len(s.types) == 0 || slices.Contains(s.types, eventType)
+}
+
+// send writes one event in one piece: some clients split what they read badly.
+func (s *eventStream) send(id uint64, eventType string, data []byte) error {
+	var b strings.Builder
+	if id > 0 {
+		fmt.Fprintf(&b, "id: %d\r\n", id)
+	}
+	fmt.Fprintf(&b, "event: %s\r\ndata: %s\r\n\r\n", eventType, data)
+	return s.write(b.String())
+}
+
+func (s *eventStream) write(text string) error {
+	if _, err := s.w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return http.NewResponseController(s.w).Flush()
+}
