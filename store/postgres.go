@@ -32,9 +32,7 @@ func openPostgres(ctx context.Context, url string) (*DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !strings.Contains(url, "pool_max_conns") {
-		cfg.MaxConns = max(cfg.MaxConns, poolMin)
-	}
+	cfg.MaxConns = max(cfg.MaxConns, poolMin)
 	conn := cfg.ConnConfig
 	// A server that is gone without a word is noticed in seconds, not in minutes.
 	conn.DialFunc = (&net.Dialer{
