@@ -1,0 +1,143 @@
+package client
+
+import (
+	"context"
+	"net/http"
+	"net/url"
+	"time"
+
+	"pacer/api/wire"
+)
+
+// Deployments are the running deployments, oldest first.
+func (c *Client) Deployments(ctx context.Context) ([]wire.Deployment, error) {
+	var out []wire.Deployment
+	err := c.get(ctx, "/v2/deployments", nil, &out)
+	return out, err
+}
+
+// Deployment is a deployment that runs or has ended.
+func (c *Client) Deployment(ctx context.Context, id string) (wire.DeploymentStatus, error) {
+	var out wire.DeploymentStatus
+	err := c.get(ctx, path("/pacer/v1/deployments", id), nil, &out)
+	return out, err
+}
+
+// RevertDeployment turns a deployment back by a new one.
+func (c *Client) RevertDeployment(ctx context.Context, id string) (Result, error) {
+	return c.change(ctx, http.MethodDelete, path("/v2/deployments", id), nil, nil)
+}
+
+// CancelDeployment ends a deployment and leaves all as it is.
+func (c *Client) CancelDeployment(ctx context.Context, id string) error {
+	_, _, err := c.do(ctx, http.MethodDelete, path("/v2/deployments", id), flags("force", true), nil, nil)
+	return err
+}
+
+// How long WaitDeployment bears with a server that does not answer.
+const patience = time.Minute
+
+// WaitDeployment waits until a deployment has ended and returns how. It calls
+// progress, which may be nil, with what it sees on the way. It outlives changes of
+// leader; a server that is silent for a minute, or the end of ctx, is an error.
+func (c *Client) WaitDeployment(ctx context.Context, id string, progress func(wire.DeploymentStatus)) (wire.DeploymentStatus, error) {
+	pause := 50 * time.Millisecond
+	answered := time.Now()
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return wire.DeploymentStatus{}, context.Cause(ctx)
+		case <-timer.C:
+		}
+		d, err := c.Deployment(ctx, id)
+		switch {
+		case err == nil:
+			answered = time.Now()
+			if progress != nil {
+				progress(d)
+			}
+			if d.Ended() {
+				return d, nil
+			}
+		case !passing(err) || time.Since(answered) > patience:
+			return wire.DeploymentStatus{}, err
+		}
+		timer.Reset(pause)
+		pause = min(pause*3/2, time.Second)
+	}
+}
+
+// Queue is the apps with instances still to launch, and why they wait.
+func (c *Client) Queue(ctx context.Context) ([]wire.QueueItem, error) {
+	var out wire.Queue
+	err := c.get(ctx, "/v2/queue", nil, &out)
+	return out.Queue, err
+}
+
+// ResetDelay forgets the backoff of an app.
+func (c *Client) ResetDelay(ctx context.Context, id string) error {
+	_, _, err := c.do(ctx, http.MethodDelete, path("/v2/queue", id, "delay"), nil, nil, nil)
+	return err
+}
+
+// Info is Marathon's description of the server.
+func (c *Client) Info(ctx context.Context) (wire.Info, error) {
+	var out wire.Info
+	err := c.get(ctx, "/v2/info", nil, &out)
+	return out, err
+}
+
+// Leader is who leads.
+func (c *Client) Leader(ctx context.Context) (wire.LeaderInfo, error) {
+	var out wire.LeaderInfo
+	err := c.get(ctx, "/pacer/v1/leader", nil, &out)
+	return out, err
+}
+
+// Abdicate has the leader give up leadership.
+func (c *Client) Abdicate(ctx context.Context) error {
+	_, _, err := c.do(ctx, http.MethodDelete, "/v2/leader", nil, nil, nil)
+	return err
+}
+
+// Hosts are the hosts, ordered by name.
+func (c *Client) Hosts(ctx context.Context) ([]wire.Host, error) {
+	var out wire.Hosts
+	err := c.get(ctx, "/pacer/v1/hosts", nil, &out)
+	return out.Hosts, err
+}
+
+// Host is one host.
+func (c *Client) Host(ctx context.Context, name string) (wire.Host, error) {
+	var out wire.Host
+	err := c.get(ctx, "/pacer/v1/hosts/"+url.PathEscape(name), nil, &out)
+	return out, err
+}
+
+// Cordon sets whether a host gets new instances.
+func (c *Client) Cordon(ctx context.Context, name string, on bool) (wire.Host, error) {
+	var out wire.Host
+	_, _, err := c.do(ctx, http.MethodPut, "/pacer/v1/hosts/"+url.PathEscape(name), nil, wire.HostUpdate{Cordoned: &on}, &out)
+	return out, err
+}
+
+// ForgetHost removes a host that is lost and will not come back.
+func (c *Client) ForgetHost(ctx context.Context, name string) error {
+	_, _, err := c.do(ctx, http.MethodDelete, "/pacer/v1/hosts/"+url.PathEscape(name), nil, nil, nil)
+	return err
+}
+
+// Discover tells where an app answers.
+func (c *Client) Discover(ctx context.Context, id string) (wire.Discovered, error) {
+	var out wire.Discovered
+	err := c.get(ctx, path("/pacer/v1/discovery", id), nil, &out)
+	return out, err
+}
+
+// Ping reports whether the server answers at all.
+func (c *Client) Ping(ctx context.Context) error { return c.get(ctx, "/ping", nil, nil) }
+
+// Ready reports, by an error, why the platform cannot be used through the server yet.
+func (c *Client) Ready(ctx context.Context) error { return c.get(ctx, "/health/ready", nil, nil) }
