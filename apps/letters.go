@@ -19,7 +19,11 @@ func (s Stamp) After(o Stamp) bool {
 // What the host runs of ours that is not in it is to be stopped and removed.
 type Assignment struct {
 	Stamp
-	Host      string     `json:"host"`
+	Host string `json:"host"`
+	// Boot is that of the report which this letter answers; 0 is any. An agent drops
+	// letters to an earlier life of its own: it has forgotten their successors, so a
+	// late one would start again what has long ended.
+	Boot      int64      `json:"boot,omitempty"`
 	Specs     []*App     `json:"specs"` // once per (app, version) that Instances name
 	Instances []Assigned `json:"instances"`
 }
@@ -30,6 +34,9 @@ type Assigned struct {
 	App     ID      `json:"app"`
 	Version Version `json:"version"`
 	Ports   []int   `json:"ports,omitempty"` // host ports in the order of App.Ports; 0 is none
+	// Ran: the leader has seen it run. An agent that does not find its container then
+	// reports it Lost instead of starting it.
+	Ran bool `json:"ran,omitempty"`
 }
 
 // A Report is everything one host runs, as its agent sees it. It is the only
@@ -62,9 +69,13 @@ const (
 
 // An InstanceReport is what a host says of one instance.
 type InstanceReport struct {
-	ID       string    `json:"id"`
-	Phase    Phase     `json:"phase"`
-	Ready    bool      `json:"ready,omitempty"` // running, and every check passes
+	ID    string `json:"id"`
+	Phase Phase  `json:"phase"`
+	Ready bool   `json:"ready,omitempty"` // running, and every check passes
+	// Unknown: it runs, but this agent is new and its checks have not answered yet.
+	// Ready and Health say nothing; the leader keeps what it had.
+	Unknown  bool      `json:"unknown,omitempty"`
+	Lost     bool      `json:"lost,omitempty"` // exited: its container vanished, nobody knows how it ended
 	IP       string    `json:"ip,omitempty"`
 	Started  time.Time `json:"started,omitzero"`
 	Health   []Health  `json:"health,omitempty"`
