@@ -121,8 +121,9 @@ func (a *App) fromContainer(app *apps.App) {
 		if v.ReadOnly {
 			volume.Mode = new("RO")
 		}
-		if v.Echo != nil && json.Unmarshal(v.Echo, &volume) != nil {
-			continue // not ours: raw wrote it
+		if v.Echo != nil { // as it came; raw wrote it from a Volume
+			volume = Volume{}
+			_ = json.Unmarshal(v.Echo, &volume)
 		}
 		a.Container.Volumes = append(a.Container.Volumes, volume)
 	}
