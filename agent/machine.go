@@ -1,143 +1,203 @@
-// Package agent makes one host run what it was assigned, and reports what it runs.
 package agent
 
 import (
-	"context"
-	"io"
+	"slices"
 	"time"
 
 	"pacer/apps"
 )
 
-// SKETCH of the seams; the bodies come in the next commits.
-
-// A Container is one container of ours as the engine shows it. What it is is read
-// from its labels alone: the engine is the agent's only database.
-type Container struct {
-	Instance string       // label: the instance's id
-	App      apps.ID      // label
-	Version  apps.Version // label
-	Epoch    uint64       // label: the leader that had it started
-	Needs    apps.Resources
-	Ports    []int         // label: host ports in the order of App.Ports
-	Grace    time.Duration // label: SIGTERM to SIGKILL
-	Running  bool
-	Started  time.Time
-	ExitCode int    // where not Running
-	OOM      bool   // where not Running: killed for its memory limit
-	IP       string // of the container; empty with host networking
-}
-
-// An Event is what reaches the machine.
-type Event interface{ event() }
-
-type (
-	// Assigned is the leader's letter.
-	Assigned struct{ apps.Assignment }
-	// Listed is everything the engine has of ours, or why it could not be asked.
-	Listed struct {
-		Containers []Container
-		Err        string
-	}
-	// Changed is one container as the engine's event stream shows it now.
-	Changed struct{ Container Container }
-	// Did is the outcome of an Op.
-	Did struct {
-		Op        OpKind
-		Instance  string
-		Container Container // of a Start that worked
-		Err       string    // empty: it worked
-		Retry     bool      // Err is the engine's trouble, not the instance's: try again
-	}
-	// Probed is one answer of a check (index into App.Checks), or of the readiness
-	// check (index ReadyCheckIndex).
-	Probed struct {
-		Instance string
-		Check    int
-		OK       bool
-		Cause    string // where not OK
-		Ignore   bool   // neither success nor failure (ignoreHttp1xx)
-	}
-	// Engine is what the host is and has.
-	Engine struct{ Host apps.Host }
-)
-
-// ReadyCheckIndex is the Check of a Probe for App.Readiness[0].
-const ReadyCheckIndex = -1
-
-func (Assigned) event() {}
-func (Listed) event()   {}
-func (Changed) event()  {}
-func (Did) event()      {}
-func (Probed) event()   {}
-func (Engine) event()   {}
-
-// Effects is what the host has to do because of one Step, in any order. Each may
-// fail; a Did or a List tells.
-type Effects struct {
-	Start  []Launch
-	Stop   []Halt
-	Remove []string // instances whose container is to go; it does not run
-	Probe  []Probe
-	List   bool         // ask the engine for everything
-	Report *apps.Report // to the leader
-}
-
-// OpKind names an operation on a container.
-type OpKind string
-
-// The operations.
 const (
-	OpStart  OpKind = "start"
-	OpStop   OpKind = "stop"
-	OpRemove OpKind = "remove"
+	relistEvery = 30 * time.Second
+	relistFirst = 250 * time.Millisecond // pause after a list that failed; doubles up to
+	relistMax   = 2 * time.Second
+	listWait    = 2 * time.Minute // an answer to List that takes longer is lost
+	suspectGap  = time.Second     // least time between two lists asked for on suspicion
+	retryFirst  = 200 * time.Millisecond
+	retryMax    = 5 * time.Second
+	beatEvery   = time.Second
+	muteMax     = time.Second // how long a new agent may look round before it speaks
+	stopsMax    = 256         // containers being stopped at once: they only wait for the grace period
+	endedMax    = 1024        // removed instances that are remembered
 )
 
-// A Launch is one instance to pull, create and start.
-type Launch struct {
-	Instance string
-	App      *apps.App
-	Ports    []int
-	Epoch    uint64
+// A Host is what one host runs and shall run, as a machine for package loop.
+type Host struct {
+	host  apps.Host
+	cores int
+	boot  int64
+	began time.Time // first Step
+
+	// The leader's word.
+	applied  apps.Stamp // of the newest assignment
+	assigned bool       // one was taken in this boot
+	floor    uint64     // an earlier epoch is a deposed leader's
+	order    []string   // instances in the order of the assignment
+
+	// What there is. ids are the keys of instances, sorted: everything that can be
+	// seen from outside goes by it, never by the order of the map.
+	instances map[string]*instance
+	ids       []string
+	ended     map[string]uint64 // removed instances: lists asked when they went
+	endings   []string          // keys of ended, oldest first
+
+	// The engine.
+	listed  bool // it was listed since boot, or since it came back
+	heard   bool // listed at least once since boot
+	tried   bool // an answer came, good or bad
+	down    string
+	listing bool   // an answer is due
+	again   bool   // list once more after that answer: it may be older than what we know
+	lists   uint64 // Lists asked; the newest answer has this number
+	asked   time.Time
+	listDue time.Time
+	pause   time.Duration // before the next list, while the engine is away
+
+	// The report.
+	revision uint64
+	news     bool // something a reader acts on changed since the last report
+	answer   bool // an assignment waits for its receipt
+	dirty    []*instance
+	spoke    time.Time
 }
 
-// A Halt is one instance to stop: SIGTERM, Grace, SIGKILL.
-type Halt struct {
-	Instance string
-	Grace    time.Duration
+// NewHost is a host of which nothing is known but what it was configured to be.
+// boot is the start of the agent in milliseconds, later than that of any agent
+// before it on this host.
+func NewHost(host apps.Host, boot int64) *Host {
+	return &Host{
+		host: host, boot: boot, news: true,
+		instances: map[string]*instance{}, ended: map[string]uint64{},
+		down: "the agent has just started and waits for its engine to answer",
+	}
 }
 
-// A Probe is one question to ask an instance.
-type Probe struct {
-	Instance string
-	Check    int
-	App      *apps.App
-	Ports    []int
-	IP       string // of the container
+// Step folds events and says what is to be done now, and when to step again though
+// nothing happens. It never looks at anything but its arguments.
+func (h *Host) Step(now time.Time, events []Event) (Effects, time.Time) {
+	if h.began.IsZero() {
+		h.began, h.listDue = now, now
+		if h.host.Total.CPU == 0 { // then an Engine event is on its way
+			h.listDue = now.Add(muteMax)
+		}
+	}
+	var fx Effects
+	for _, ev := range events {
+		h.fold(now, ev)
+	}
+	h.reconcile(now, &fx)
+	h.probe(now, &fx)
+	h.list(now, &fx)
+	h.speak(now, &fx)
+	return fx, h.wake(now)
 }
 
-// A Runtime drives a Docker engine. Every call has a deadline of its own.
-type Runtime interface {
-	// Info is what the engine is and has: cores, memory, disk, version.
-	Info(ctx context.Context) (apps.Host, error)
-	// List returns all containers of ours, running or not.
-	List(ctx context.Context) ([]Container, error)
-	// Watch calls changed with each container of ours that changes, until ctx ends
-	// or the engine's event stream breaks; it returns why. connected is called once
-	// the stream stands: what changed before has to be listed.
-	Watch(ctx context.Context, connected func(), changed func(Container)) error
-	// Start pulls, creates and starts; a container of that instance that exists
-	// already is started or taken as it is. retry: the engine is at fault, not the
-	// instance.
-	Start(ctx context.Context, l Launch) (c Container, retry bool, err error)
-	// Stop sends SIGTERM, waits, sends SIGKILL. No such container is success.
-	Stop(ctx context.Context, instance string, grace time.Duration) error
-	// Remove removes a container and its sandbox. No such container is success.
-	Remove(ctx context.Context, instance string) error
-	// Exec runs a shell command in the container and returns its exit code and up
-	// to 4 KiB of what it printed.
-	Exec(ctx context.Context, instance, command string) (code int, output string, err error)
-	// Logs copies what the instance printed: the last tail lines (0: all), then, with
-	// follow, what comes, until ctx ends or the container does.
-	Logs(ctx context.Context, instance string, tail int, follow bool, stdout, stderr io.Writer) error
+// list asks the engine for everything when that is due. There is one question at
+// a time, so the answer that comes belongs to it.
+func (h *Host) list(now time.Time, fx *Effects) {
+	lost := h.listing && now.Sub(h.asked) >= listWait
+	if h.listing && !lost || now.Before(h.listDue) {
+		return
+	}
+	h.listing, h.asked = true, now
+	h.lists++
+	h.listDue = now
+	fx.List = true
+}
+
+// suspect lists soon: something does not fit, or the engine made trouble.
+func (h *Host) suspect(now time.Time) {
+	soon := now
+	if next := h.asked.Add(suspectGap); h.lists > 0 && next.After(now) {
+		soon = next
+	}
+	switch {
+	case h.listing:
+		h.again = true
+	case h.listDue.After(soon):
+		h.listDue = soon
+	}
+}
+
+// wake is the earliest date after now at which something is due. What is due by
+// now and was not done waits for an event: for room, or for the engine.
+func (h *Host) wake(now time.Time) time.Time {
+	first := h.nextWord()
+	note := func(t time.Time) {
+		if t.After(now) && t.Before(first) {
+			first = t
+		}
+	}
+	if h.listing {
+		note(h.asked.Add(listWait))
+	} else {
+		note(h.listDue)
+	}
+	for _, id := range h.ids {
+		in := h.instances[id]
+		if in.op == "" {
+			note(in.retryAt)
+		}
+		if !in.probed() {
+			continue
+		}
+		for i := range in.checks {
+			note(in.checks[i].Due())
+		}
+		if in.readiness != nil && !in.readiness.Passed() {
+			note(in.readiness.Due())
+		}
+	}
+	return first
+}
+
+// instance is the one of that id; it is made where there is none yet.
+func (h *Host) instance(id string) *instance {
+	in := h.instances[id]
+	if in == nil {
+		in = &instance{id: id, phase: apps.PhaseQueued}
+		h.instances[id] = in
+		i, _ := slices.BinarySearch(h.ids, id)
+		h.ids = slices.Insert(h.ids, i, id)
+		h.touch(in)
+		h.news = true
+	}
+	return in
+}
+
+// forget drops an instance that has no container any more and is not assigned.
+// Its id is remembered for a while: an older list or event may still show it.
+func (h *Host) forget(in *instance) {
+	delete(h.instances, in.id)
+	i, _ := slices.BinarySearch(h.ids, in.id)
+	h.ids = slices.Delete(h.ids, i, i+1)
+	h.news = true
+	if !in.launched && !in.found {
+		return
+	}
+	if _, known := h.ended[in.id]; !known {
+		h.endings = append(h.endings, in.id)
+	}
+	h.ended[in.id] = h.lists
+	if len(h.endings) > endedMax {
+		delete(h.ended, h.endings[0])
+		h.endings = slices.Delete(h.endings, 0, 1)
+	}
+}
+
+// touch has the instance looked at for news at the end of the Step.
+func (h *Host) touch(in *instance) {
+	if !in.dirty {
+		in.dirty = true
+		h.dirty = append(h.dirty, in)
+	}
+}
+
+// startsMax bounds the starts under way: about twice the cores, more is not faster.
+func (h *Host) startsMax() int {
+	cores := h.cores
+	if cores == 0 {
+		cores = int(h.host.Total.CPU / 1000)
+	}
+	return max(2, 2*cores)
 }
