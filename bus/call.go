@@ -123,6 +123,7 @@ func (k Call[Req]) Stream(ctx context.Context, c *Conn, host string, req Req, re
 	silence := time.NewTimer(c.gone)
 	defer silence.Stop()
 	for {
+		silence.Reset(c.gone) // recv took its time
 		var m *nats.Msg
 		select {
 		case <-ctx.Done():
@@ -133,7 +134,6 @@ func (k Call[Req]) Stream(ctx context.Context, c *Conn, host string, req Req, re
 			return unreachable("does not answer any more")
 		case m = <-answers:
 		}
-		silence.Reset(c.gone)
 		if m.Header.Get("Status") == "503" { // NATS: no responders
 			return unreachable("is not connected")
 		}
