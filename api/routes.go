@@ -23,7 +23,9 @@ type methods map[string]answer
 func (d *door) routes(router chi.Router) {
 	router.Use(middleware.StripSlashes)
 	router.NotFound(func(w http.ResponseWriter, r *http.Request) { d.refuse(w, r, notFoundURI(r)) })
-	router.MethodNotAllowed(d.resource(nil))
+	router.MethodNotAllowed(func(w http.ResponseWriter, r *http.Request) { // of names that HTTP does not know
+		d.refuse(w, r, &httpError{http.StatusMethodNotAllowed, r.Method + " is no method of HTTP"})
+	})
 
 	router.HandleFunc("/ping", d.resource(methods{"GET": d.ping}))
 	router.HandleFunc("/metrics", d.resource(methods{"GET": d.getMetrics}))

@@ -1,0 +1,364 @@
+package api
+
+import (
+	"cmp"
+	"context"
+	"maps"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"pacer/apps"
+	"pacer/deployer"
+	"pacer/deployer/cluster"
+)
+
+// A ledger keeps what a leader has committed, and the past, in memory: it is a View
+// and a Reader, and its Deployer side hands events to submit.
+type ledger struct {
+	mu          sync.Mutex
+	apps        map[apps.ID]*apps.App
+	versions    map[apps.ID][]*apps.App // oldest first
+	instances   map[string]apps.Instance
+	failures    map[apps.ID]apps.Finished
+	deployments map[string]apps.Deployment
+	order       []string // of deployments
+	hosts       map[string]apps.Host
+	waits       map[apps.ID]cluster.Wait
+	services    map[apps.ID]apps.Service
+	notices     []apps.Notice
+	listeners   map[chan apps.Notice]bool
+	subscribed  int
+
+	submit  func(cluster.Event) (cluster.Reply, error)
+	leader  deployer.Leader
+	unknown bool // nobody leads
+	follows bool // somebody else leads
+	left    bool // Abdicate was called
+}
+
+func newLedger() *ledger {
+	return &ledger{
+		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{}, instances: map[string]apps.Instance{},
+		failures: map[apps.ID]apps.Finished{}, deployments: map[string]apps.Deployment{}, hosts: map[string]apps.Host{},
+		waits: map[apps.ID]cluster.Wait{}, services: map[apps.ID]apps.Service{}, listeners: map[chan apps.Notice]bool{},
+		leader: deployer.Leader{Name: "s1", URL: "http://10.0.0.1:8080", Epoch: 7, Self: true},
+	}
+}
+
+// apply commits what a step changed.
+func (l *ledger) apply(fx cluster.Effects) {
+	l.mu.Lock()
+	for _, app := range fx.Save.Apps {
+		l.apps[app.ID] = app
+		l.versions[app.ID] = append(l.versions[app.ID], app)
+	}
+	for _, id := range fx.Save.GoneApps {
+		delete(l.apps, id)
+		delete(l.versions, id)
+	}
+	for _, in := range fx.Save.Instances {
+		l.instances[in.ID] = in
+	}
+	for _, f := range fx.Save.Finished {
+		delete(l.instances, f.ID)
+		if f.End != apps.EndStopped {
+			l.failures[f.App] = f
+		}
+	}
+	for _, d := range fx.Save.Deployments {
+		if _, known := l.deployments[d.ID]; !known {
+			l.order = append(l.order, d.ID)
+		}
+		l.deployments[d.ID] = d
+	}
+	for _, h := range fx.Save.Hosts {
+		l.hosts[h.Name] = h
+	}
+	for _, name := range fx.Save.GoneHosts {
+		delete(l.hosts, name)
+	}
+	for _, w := range fx.Waits {
+		l.waits[w.App] = w
+	}
+	for _, s := range fx.Serve {
+		l.services[s.App] = s
+	}
+	l.mu.Unlock()
+	for _, n := range fx.Save.Notices {
+		l.tell(n)
+	}
+}
+
+// tell stores a notice and sends it to whoever listens.
+func (l *ledger) tell(n apps.Notice) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.notices = append(l.notices, n)
+	for c := range l.listeners {
+		select {
+		case c <- n:
+		default:
+			close(c)
+			delete(l.listeners, c)
+		}
+	}
+}
+
+// untold stores a notice that live listeners never hear of.
+func (l *ledger) untold(n apps.Notice) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.notices = append(l.notices, n)
+}
+
+func (l *ledger) Subscribe() (<-chan apps.Notice, func()) {
+	c := make(chan apps.Notice, 1024)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.listeners[c] = true
+	l.subscribed++
+	return c, func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		delete(l.listeners, c)
+	}
+}
+
+// cut closes every subscription, as a leader does that steps down.
+func (l *ledger) cut() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for c := range l.listeners {
+		close(c)
+	}
+	clear(l.listeners)
+}
+
+func (l *ledger) Submit(ctx context.Context, newEvent func(string) cluster.Event) (cluster.Reply, error) {
+	return l.submit(newEvent("r1"))
+}
+
+func (l *ledger) View() View {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.follows || l.unknown {
+		return nil
+	}
+	return l
+}
+
+func (l *ledger) Leader() (deployer.Leader, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	leader := l.leader
+	leader.Self = !l.follows
+	return leader, !l.unknown
+}
+
+func (l *ledger) lead(follows, unknown bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.follows, l.unknown = follows, unknown
+}
+
+func (l *ledger) Abdicate() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.left = true
+	return true
+}
+
+func (l *ledger) App(id apps.ID) (*apps.App, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	app, ok := l.apps[id]
+	return app, ok && !app.Deleted
+}
+
+func (l *ledger) Apps() (list []*apps.App) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(l.apps)) {
+		if app := l.apps[id]; !app.Deleted {
+			list = append(list, app)
+		}
+	}
+	return list
+}
+
+func (l *ledger) InstancesOf(id apps.ID) (list []apps.Instance) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, in := range l.instances {
+		if in.App == id {
+			list = append(list, in)
+		}
+	}
+	slices.SortFunc(list, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	return list
+}
+
+func (l *ledger) Instance(id string) (apps.Instance, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	in, ok := l.instances[id]
+	return in, ok
+}
+
+func (l *ledger) Deployments() (list []apps.Deployment) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range l.order {
+		if d := l.deployments[id]; d.State == apps.DeploymentRunning {
+			list = append(list, d)
+		}
+	}
+	return list
+}
+
+func (l *ledger) DeploymentsOf(id apps.ID) (list []string) {
+	for _, d := range l.Deployments() {
+		if _, ok := d.Affects(id); ok {
+			list = append(list, d.ID)
+		}
+	}
+	return list
+}
+
+func (l *ledger) Deployment(id string) (apps.Deployment, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	d, ok := l.deployments[id]
+	return d, ok
+}
+
+func (l *ledger) Hosts() (list []apps.Host) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, name := range slices.Sorted(maps.Keys(l.hosts)) {
+		list = append(list, l.hosts[name])
+	}
+	return list
+}
+
+func (l *ledger) Wait(id apps.ID) (cluster.Wait, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	w, ok := l.waits[id]
+	return w, ok && w.Waiting > 0
+}
+
+func (l *ledger) Waits() (list []cluster.Wait) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(l.waits)) {
+		if w := l.waits[id]; w.Waiting > 0 {
+			list = append(list, w)
+		}
+	}
+	return list
+}
+
+func (l *ledger) LastFailure(id apps.ID) (apps.Finished, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	f, ok := l.failures[id]
+	return f, ok
+}
+
+func (l *ledger) Services() (list []apps.Service) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(l.services)) {
+		list = append(list, l.services[id])
+	}
+	return list
+}
+
+// A past is the Reader's side of a ledger.
+type past struct{ *ledger }
+
+func (p past) Versions(_ context.Context, id apps.ID) (list []apps.Version, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, app := range slices.Backward(p.versions[id]) {
+		list = append(list, app.Version)
+	}
+	return list, nil
+}
+
+func (p past) AppVersion(_ context.Context, id apps.ID, v apps.Version) (*apps.App, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, app := range p.versions[id] {
+		if app.Version == v {
+			return app, nil
+		}
+	}
+	return nil, apps.Errorf(apps.NotFound, "App '%s' has no version %s", id, v)
+}
+
+func (p past) Notices(_ context.Context, after uint64, limit int) (page []apps.Notice, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, n := range p.notices {
+		if n.Seq > after && len(page) < limit {
+			page = append(page, n)
+		}
+	}
+	return page, nil
+}
+
+func (p past) LastSeq(context.Context) (uint64, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.notices) == 0 {
+		return 0, nil
+	}
+	return p.notices[len(p.notices)-1].Seq, nil
+}
+
+func (p past) Deployment(_ context.Context, id string) (apps.Deployment, error) {
+	if d, ok := p.ledger.Deployment(id); ok {
+		return d, nil
+	}
+	return apps.Deployment{}, apps.Errorf(apps.NotFound, "DeploymentPlan %s does not exist", id)
+}
+
+// config is a door onto a ledger.
+func (l *ledger) config() Config {
+	return Config{Deployer: l, Reader: past{l}, Address: "10.0.0.1:8080"}
+}
+
+// put stores an app as it is, without a deployment.
+func (l *ledger) put(list ...*apps.App) {
+	for _, app := range list {
+		l.apps[app.ID] = app
+		l.versions[app.ID] = append(l.versions[app.ID], app)
+	}
+}
+
+// eventually waits for a condition, for ten seconds at most.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(10 * time.Second)
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for !condition() {
+		select {
+		case <-deadline:
+			t.Fatalf("never came true: %s", what)
+		case <-look.C:
+		}
+	}
+}
+
+// A stuck deployer never answers.
+type stuck struct{ *ledger }
+
+func (stuck) Submit(ctx context.Context, _ func(string) cluster.Event) (cluster.Reply, error) {
+	<-ctx.Done()
+	return cluster.Reply{}, ctx.Err()
+}
