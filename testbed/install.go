@@ -47,10 +47,9 @@ func find(program string) string {
 		return p
 	}
 	for _, dir := range []string{"/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"} {
-		if p := filepath.Join(dir, program); exec.Command(p).Err == nil {
-			if st, err := os.Stat(p); err == nil && st.Mode()&0o111 != 0 {
-				return p
-			}
+		p := filepath.Join(dir, program)
+		if st, err := os.Stat(p); err == nil && st.Mode()&0o111 != 0 {
+			return p
 		}
 	}
 	return ""
@@ -106,4 +105,16 @@ func install(ctx context.Context, packages ...string) error {
 func tail(out []byte) []byte {
 	const most = 2000
 	return out[max(0, len(out)-most):]
+}
+
+// Program is the path of a program; the package that brings it is installed where
+// it is absent and we are root.
+func Program(ctx context.Context, name, pkg string) (string, error) {
+	if err := ensure(ctx, map[string]string{name: pkg}); err != nil {
+		return "", err
+	}
+	if p := find(name); p != "" {
+		return p, nil
+	}
+	return "", fmt.Errorf("the package %s brought no program %s", pkg, name)
 }

@@ -11,7 +11,7 @@ shift 4
 clear_up() {
 	grep -oE " $dir/[^ ]+" /proc/self/mounts | sort -r | xargs -r umount -l
 	[ -z "$bridge" ] || { ip link show "$bridge" >/dev/null 2>&1 && ip link del "$bridge"; }
-	[ -z "$cgroup" ] || find /sys/fs/cgroup -depth -type d -path "*/$cgroup*" -exec rmdir {} + 2>/dev/null
+	[ -z "$cgroup" ] || find /sys/fs/cgroup -depth -type d \( -path "*/$cgroup" -o -path "*/$cgroup/*" \) -exec rmdir {} + 2>/dev/null
 	rm -rf --one-file-system "$dir"
 	[ ! -e "$dir" ]
 }
