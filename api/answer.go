@@ -135,7 +135,7 @@ func (d *door) started(w http.ResponseWriter, status int, reply cluster.Reply) e
 // not below /v2/apps).
 func location(w http.ResponseWriter, r *http.Request, id apps.ID) {
 	scheme := "http"
-	if r.TLS != nil {
+	if r.TLS != nil || r.Header.Get(passedOn) != "" && r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
 	w.Header().Set("Location", scheme+"://"+r.Host+string(id))

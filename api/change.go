@@ -2,7 +2,6 @@ package api
 
 import (
 	"net/http"
-	"slices"
 	"strings"
 
 	"github.com/google/uuid"
@@ -109,6 +108,9 @@ func (d *door) changeApps(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &list); err != nil {
 		return err
 	}
+	if len(list) > appsMax {
+		return apps.Errorf(apps.Invalid, "One request may change at most %d apps: send them in parts", appsMax)
+	}
 	var all cluster.Change
 	var specs []*apps.App
 	for i, body := range list {
@@ -209,59 +211,6 @@ func (d *door) restartApp(path []string) answer {
 		}
 		return d.started(w, http.StatusOK, reply)
 	}
-}
-
-// checkTree refuses what is only wrong beside other apps: an app in the place of a
-// group, or the other way round, and dependencies in a circle. gone are ids that
-// the same change deletes.
-func (l *lookup) checkTree(specs []*apps.App, gone []apps.ID) error {
-	tree := map[apps.ID]*apps.App{}
-	for _, app := range l.Apps() {
-		if !slices.Contains(gone, app.ID) {
-			tree[app.ID] = app
-		}
-	}
-	for _, spec := range specs {
-		tree[spec.ID] = spec
-	}
-	for _, spec := range specs {
-		for id := range tree {
-			if id != spec.ID && (id.Within(spec.ID) || spec.ID.Within(id)) {
-				return invalid("Object is not valid", "/id", "Groups and Applications may not have the same identifier.")
-			}
-		}
-	}
-	for _, spec := range specs {
-		if len(spec.Dependencies) > 0 && inCircle(spec.ID, tree) {
-			return invalid("Object is not valid", "/dependencies", "Dependency graph has cyclic dependencies.")
-		}
-	}
-	return nil
-}
-
-// inCircle reports whether an app depends on itself, by way of others too. A
-// dependency on a group is one on all its apps.
-func inCircle(start apps.ID, tree map[apps.ID]*apps.App) bool {
-	seen := map[apps.ID]bool{}
-	var reaches func(id apps.ID) bool
-	reaches = func(id apps.ID) bool {
-		for _, dependency := range tree[id].Dependencies {
-			if start.Within(dependency) {
-				return true
-			}
-			for next := range tree {
-				if !next.Within(dependency) || seen[next] {
-					continue
-				}
-				seen[next] = true
-				if reaches(next) {
-					return true
-				}
-			}
-		}
-		return false
-	}
-	return reaches(start)
 }
 
 func invalid(message, path, fault string) error {
