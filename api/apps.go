@@ -84,7 +84,7 @@ func (d *door) listGroupApps(path []string) answer {
 			return err
 		}
 		e := embeds(r)
-		e.counts, e.tasks, e.deployments = true, true, true
+		e.counts, e.tasks, e.deployments, e.lastTaskFailure = true, true, true, true
 		list := []wire.AppInfo{}
 		for _, app := range v.below(appID(path)) {
 			list = append(list, v.info(app, e))

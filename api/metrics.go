@@ -23,7 +23,7 @@ type metrics struct {
 	streams  atomic.Int64
 }
 
-// counted counts requests, by status and duration; streams are not timed.
+// counted counts requests, by status and duration, streams aside.
 func (d *door) counted(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		began := time.Now()
@@ -31,7 +31,7 @@ func (d *door) counted(next http.Handler) http.Handler {
 		defer d.metrics.active.Add(-1)
 		s := &statusWriter{ResponseWriter: w}
 		next.ServeHTTP(s, r)
-		if isStream(s.Header()) {
+		if isStream(r) {
 			return
 		}
 		d.metrics.observe(max(s.status, http.StatusOK), time.Since(began))
@@ -72,6 +72,10 @@ func (d *door) getMetrics(w http.ResponseWriter, r *http.Request) error {
 	if r.Header.Get("Accept") == "application/json" {
 		return d.ok(w, d.marathonMetrics())
 	}
+	return d.getPrometheus(w, r)
+}
+
+func (d *door) getPrometheus(w http.ResponseWriter, r *http.Request) error {
 	var buf bytes.Buffer
 	d.metrics.write(&buf)
 	for _, write := range d.Metrics {

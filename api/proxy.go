@@ -64,12 +64,6 @@ func (d *door) newProxy() http.Handler {
 			DisableCompression:    true, // as the leader sent it
 		},
 		FlushInterval: -1, // streams
-		ModifyResponse: func(res *http.Response) error {
-			if isStream(res.Header) {
-				res.Header.Set("X-Accel-Buffering", "no")
-			}
-			return nil
-		},
 		ErrorHandler: func(w http.ResponseWriter, r *http.Request, err error) {
 			if errors.As(err, new(*http.MaxBytesError)) {
 				d.refuse(w, r, err)

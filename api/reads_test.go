@@ -399,7 +399,7 @@ func TestLogs(t *testing.T) {
 		}
 	}
 	x := do(t, server, "GET", "/pacer/v1/apps/shop/web/logs", "")
-	for _, want := range []string{"shop_web.instance-1  one\nshop_web.instance-1  two\n", "[pacer: the log of shop_web.instance-2 cannot be read any further]\n"} {
+	for _, want := range []string{"shop_web.instance-1  one\n", "shop_web.instance-1  two\n", "[pacer: the log of shop_web.instance-2 cannot be read any further]\n"} {
 		if !strings.Contains(x.body, want) {
 			t.Errorf("the logs of an app: want %q in %q", want, x.body)
 		}

@@ -29,6 +29,7 @@ func (d *door) routes(router chi.Router) {
 
 	router.HandleFunc("/ping", d.resource(methods{"GET": d.ping}))
 	router.HandleFunc("/metrics", d.resource(methods{"GET": d.getMetrics}))
+	router.HandleFunc("/metrics/prometheus", d.resource(methods{"GET": d.getPrometheus}))
 	router.HandleFunc("/health/live", d.resource(methods{"GET": d.live}))
 	router.HandleFunc("/health/ready", d.resource(methods{"GET": d.ready}))
 	router.HandleFunc("/", d.resource(methods{"GET": d.root}))
@@ -55,6 +56,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/v2/queue/*", d.queuePath)
 		router.HandleFunc("/v2/info", d.resource(methods{"GET": d.getInfo}))
 		router.HandleFunc("/v2/leader", d.resource(methods{"GET": d.getLeader, "DELETE": d.abdicate}))
+		router.HandleFunc("/v2/eventSubscriptions", d.noCallbacks)
 		router.HandleFunc("/v2/plugins", d.resource(methods{"GET": d.listPlugins}))
 		router.HandleFunc("/v2/plugins/{id}", d.noPlugin)
 		router.HandleFunc("/v2/plugins/{id}/*", d.noPlugin)

@@ -36,6 +36,8 @@ func (s *streamWriter) Flush() {
 // Unwrap lets a ResponseController see the connection.
 func (s *streamWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 
-func isStream(h http.Header) bool {
-	return strings.HasPrefix(h.Get("Content-Type"), "text/event-stream")
+// isStream reports whether a request is for events or logs.
+func isStream(r *http.Request) bool {
+	p := r.URL.Path
+	return strings.HasSuffix(p, "/v2/events") || strings.HasPrefix(p, "/pacer/v1/") && (strings.HasSuffix(p, "/logs") || strings.HasPrefix(p, "/pacer/v1/logs/"))
 }
