@@ -14,7 +14,7 @@ import (
 	"pacer/apps"
 )
 
-// caller gives two connections to one server that believe each other gone soon.
+// callers gives two connections to one server that believe each other gone soon.
 func callers(t *testing.T, gone time.Duration) (asker, host *Conn) {
 	s := embedded(t, ServerConfig{Name: "s1"})
 	asker, host = conn(t, s, "asker"), conn(t, s, "host")
@@ -23,6 +23,9 @@ func callers(t *testing.T, gone time.Duration) (asker, host *Conn) {
 	}
 	return asker, host
 }
+
+// soon is when these tests believe one gone; a busy machine must be faster.
+const soon = time.Second
 
 func serve[Req any](tb testing.TB, c *Conn, k Call[Req], handler func(context.Context, Req, func([]byte) error) error) *Subscription {
 	tb.Helper()
@@ -132,7 +135,8 @@ func TestACallEndsWithItsAsker(t *testing.T) {
 }
 
 func TestACallEndsWhenItsAskerVanishes(t *testing.T) {
-	asker, host := callers(t, 300*time.Millisecond)
+	t.Parallel()
+	asker, host := callers(t, soon)
 	ended := make(chan error, 1)
 	serve(t, host, Logs, func(ctx context.Context, _ LogsRequest, send func([]byte) error) error {
 		for {
@@ -162,7 +166,8 @@ func TestACallEndsWhenItsAskerVanishes(t *testing.T) {
 }
 
 func TestACallEndsWhenItsHostVanishes(t *testing.T) {
-	asker, host := callers(t, 300*time.Millisecond)
+	t.Parallel()
+	asker, host := callers(t, soon)
 	serve(t, host, Logs, func(ctx context.Context, _ LogsRequest, send func([]byte) error) error {
 		if err := send([]byte("line")); err != nil {
 			return err
@@ -177,10 +182,11 @@ func TestACallEndsWhenItsHostVanishes(t *testing.T) {
 }
 
 func TestSilenceInAnAnswerIsNoEnd(t *testing.T) {
-	asker, host := callers(t, 300*time.Millisecond)
+	t.Parallel()
+	asker, host := callers(t, soon)
 	serve(t, host, Logs, func(ctx context.Context, _ LogsRequest, send func([]byte) error) error {
 		select {
-		case <-time.After(time.Second): // three times as long as one who is gone
+		case <-time.After(2 * soon): // twice as long as one who is gone
 		case <-ctx.Done():
 		}
 		return send([]byte("late"))
@@ -194,7 +200,8 @@ func TestSilenceInAnAnswerIsNoEnd(t *testing.T) {
 }
 
 func TestASlowReaderSlowsTheWriter(t *testing.T) {
-	asker, host := callers(t, 300*time.Millisecond)
+	t.Parallel()
+	asker, host := callers(t, soon)
 	var sent atomic.Int64
 	const chunks = 4 * window
 	serve(t, host, Logs, func(_ context.Context, _ LogsRequest, send func([]byte) error) error {
@@ -209,7 +216,7 @@ func TestASlowReaderSlowsTheWriter(t *testing.T) {
 	n := 0
 	err := Logs.Stream(t.Context(), asker, "h1", LogsRequest{}, func([]byte) error {
 		if n == 0 { // longer than the other may be silent
-			<-time.After(time.Second)
+			<-time.After(2 * soon)
 			if s := sent.Load(); s > window {
 				t.Errorf("%d chunks were sent to one who took none", s)
 			}

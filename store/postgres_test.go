@@ -4,36 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
+	"net/url"
 	"os"
-	"os/exec"
-	"os/user"
-	"path/filepath"
-	"runtime"
-	"slices"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"testing"
 	"time"
 
 	"github.com/jackc/pgx/v5"
+
+	"pacer/deployer/cluster"
+	"pacer/testbed"
 )
 
-// server is one PostgreSQL of our own for all tests of this package.
+// server is one PostgreSQL of our own for the tests of this package.
 var server struct {
-	once sync.Once
-	dir  string
-	url  string // without a database
-	err  error
-	stop func()
+	sync.Once
+	*testbed.Postgres
+	err error
 }
 
 func TestMain(m *testing.M) {
 	code := m.Run()
-	if server.stop != nil {
-		server.stop()
+	if server.Postgres != nil {
+		if err := server.Close(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			code = 1
+		}
 	}
 	os.Exit(code)
 }
@@ -41,17 +38,20 @@ func TestMain(m *testing.M) {
 var databases atomic.Int64
 
 // newDatabase makes an empty database until the end of the test.
-func newDatabase(tb testing.TB) (url string) {
+func newDatabase(tb testing.TB) string {
 	tb.Helper()
-	server.once.Do(func() { server.url, server.err = startServer() })
+	server.Do(func() { server.Postgres, server.err = testbed.StartPostgres(context.Background()) })
+	if errors.Is(server.err, testbed.ErrCannot) {
+		tb.Skip(server.err)
+	}
 	if server.err != nil {
-		tb.Fatalf("start PostgreSQL: %v", server.err)
+		tb.Fatal(server.err)
 	}
 	name := fmt.Sprintf("pacer%d", databases.Add(1))
 	admin := func(query string) error {
-		ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 		defer cancel()
-		conn, err := pgx.Connect(ctx, server.url+"postgres")
+		conn, err := pgx.Connect(ctx, server.URL)
 		if err != nil {
 			return err
 		}
@@ -66,86 +66,81 @@ func newDatabase(tb testing.TB) (url string) {
 			tb.Error(err)
 		}
 	})
-	return server.url + name
+	u, err := url.Parse(server.URL)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	u.Path = "/" + name
+	return u.String()
 }
 
-func startServer() (url string, err error) {
-	initdbs, err := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
-	if err != nil || len(initdbs) == 0 {
-		return "", errors.New("it is not installed: apt-get install postgresql")
-	}
-	bin := filepath.Dir(slices.Max(initdbs))
-	if server.dir, err = os.MkdirTemp("", "pacer-postgres"); err != nil {
-		return "", err
-	}
-	server.stop = func() { _ = os.RemoveAll(server.dir) }
-	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGQUIT}
-	if os.Getuid() == 0 { // it refuses to run as root
-		u, err := user.Lookup("postgres")
-		if err != nil {
-			return "", err
-		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if err := os.Chown(server.dir, uid, gid); err != nil {
-			return "", err
-		}
-	}
-	data := filepath.Join(server.dir, "data")
-	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "pacer", "-A", "trust", "-E", "UTF8", "--no-sync")
-	initdb.Dir, initdb.SysProcAttr = server.dir, attr
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("initdb: %w\n%s", err, out)
-	}
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+// The power of the database server is cut while a leader commits: he steps down,
+// what he was told to be stored is stored, and the next leader goes on with it.
+func TestAPowerCutOfTheDatabaseLosesNothing(t *testing.T) {
+	t.Parallel()
+	p := testbed.NewPostgres(t)
+	d := open(t, p.URL)
+	l, err := d.Lead(t.Context(), "a", "", time.Hour)
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	if err := l.Close(); err != nil {
-		return "", err
-	}
-	run := exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-p", strconv.Itoa(port), "-k", server.dir,
-		"-c", "listen_addresses=127.0.0.1", "-c", "max_connections=300")
-	run.Dir, run.SysProcAttr = server.dir, attr
-	log, err := os.Create(filepath.Join(server.dir, "log"))
-	if err != nil {
-		return "", err
-	}
-	run.Stdout, run.Stderr = log, log
-	started, ended := make(chan error), make(chan error, 1)
+	stored := make(chan uint64, 1) // the last one that was acknowledged
+	under := make(chan struct{})   // some were
 	go func() {
-		// The signal comes at the death of the thread that started the child: this one
-		// lives as long as the tests do.
-		runtime.LockOSThread()
-		started <- run.Start()
-		ended <- run.Wait()
-	}()
-	if err := <-started; err != nil {
-		return "", err
-	}
-	server.stop = func() {
-		_ = run.Process.Signal(syscall.SIGQUIT)
-		<-ended
-		_ = os.RemoveAll(server.dir)
-	}
-	url = fmt.Sprintf("postgres://pacer@127.0.0.1:%d/", port)
-	ctx, cancel := context.WithTimeout(context.Background(), 60*time.Second)
-	defer cancel()
-	for {
-		conn, err := pgx.Connect(ctx, url+"postgres")
-		if err == nil {
-			return url, conn.Close(ctx)
+		for seq := uint64(1); ; seq++ {
+			if err := d.Commit(context.Background(), l.Epoch, cluster.Changes{Serial: seq, Notices: notices(seq, seq)}); err != nil {
+				stored <- seq - 1
+				return
+			}
+			if seq == 50 {
+				close(under)
+			}
 		}
-		select {
-		case e := <-ended:
-			ended <- e
-			out, _ := os.ReadFile(log.Name())
-			return "", fmt.Errorf("it ended: %w\n%s", e, out)
-		case <-ctx.Done():
-			return "", err
-		case <-time.After(20 * time.Millisecond):
+	}()
+	<-under
+
+	if err := p.Restart(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+
+	last := <-stored
+	<-l.Lost()
+	next := must(d.Lead(t.Context(), "a", "", ttl))(t)
+	t.Cleanup(func() { _ = next.Release(context.Background()) })
+	s := load(t, d)
+	if s.Seq != last && s.Seq != last+1 { // the one under way may have happened
+		t.Errorf("%d was acknowledged, %d is stored", last, s.Seq)
+	}
+	if s.Serial != s.Seq || next.Epoch != l.Epoch+1 {
+		t.Errorf("serial %d, seq %d; epoch %d follows %d", s.Serial, s.Seq, next.Epoch, l.Epoch)
+	}
+	commit(t, d, next, cluster.Changes{Notices: notices(s.Seq+1, s.Seq+1)})
+}
+
+func TestTwoServersOpenANewDatabaseAtOnce(t *testing.T) {
+	t.Parallel()
+	url := newDatabase(t)
+	ids := make([]uint64, 4)
+	var opening sync.WaitGroup
+	for i := range ids {
+		opening.Go(func() {
+			d, err := Open(t.Context(), url)
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			s, err := d.Load(t.Context())
+			if err = errors.Join(err, d.Close()); err != nil {
+				t.Error(err)
+			}
+			ids[i] = s.Cluster
+		})
+	}
+	opening.Wait()
+	for _, id := range ids {
+		if id != ids[0] || id == 0 {
+			t.Errorf("they drew different numbers for the cluster: %v", ids)
+			break
 		}
 	}
 }
