@@ -21,6 +21,8 @@ const (
 	packetMax   = 1232 // bytes of a UDP answer, whatever the client can take (DNS flag day 2020)
 	tcpConnsMax = 512
 	tcpIdle     = 10 * time.Second
+	// portTriesMax: a port that is free for TCP may be taken for UDP.
+	portTriesMax = 16
 )
 
 // Config is what a DNS server has to be told.
@@ -87,18 +89,24 @@ func (d *DNS) ListenAndServe(ctx context.Context, addr string) error {
 	return d.Serve(ctx, pc, l)
 }
 
-// Listen opens the UDP and the TCP port of one address; port 0 is any that both have.
+// Listen opens the UDP and the TCP port of one address; port 0 is any that is free for
+// both.
 func Listen(addr string) (net.PacketConn, net.Listener, error) {
-	pc, err := net.ListenPacket("udp", addr)
-	if err != nil {
-		return nil, nil, fmt.Errorf("DNS: %w", err)
+	_, port, _ := net.SplitHostPort(addr)
+	for try := 1; ; try++ {
+		l, err := net.Listen("tcp", addr)
+		if err != nil {
+			return nil, nil, fmt.Errorf("DNS: %w", err)
+		}
+		pc, err := net.ListenPacket("udp", l.Addr().String())
+		if err == nil {
+			return pc, l, nil
+		}
+		_ = l.Close()
+		if port != "0" || try == portTriesMax {
+			return nil, nil, fmt.Errorf("DNS: %w", err)
+		}
 	}
-	l, err := net.Listen("tcp", pc.LocalAddr().String())
-	if err != nil {
-		_ = pc.Close()
-		return nil, nil, fmt.Errorf("DNS: %w", err)
-	}
-	return pc, l, nil
 }
 
 // Serve answers on an open UDP and TCP port until ctx ends, and closes them.
