@@ -168,7 +168,6 @@ type Wait struct {
 	Until   time.Time    // backing off until then; zero: not
 	Hosts   int          // hosts that were considered
 	Reasons []WaitReason // they add up to Hosts
-	Placed  int          // hosts that were chosen in the last round
 }
 
 // A WaitReason is how many hosts refused for one reason.

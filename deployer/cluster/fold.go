@@ -1,0 +1,426 @@
+package cluster
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"pacer/apps"
+)
+
+// Marathon's bounds.
+const (
+	deploymentsMax = 100 // running at once
+	servicePortMin = 10000
+	servicePortMax = 20000
+)
+
+func (s *State) fold(ev Event) {
+	switch ev := ev.(type) {
+	case Change:
+		s.foldChange(ev)
+	case Kill:
+		s.foldKill(ev)
+	case Cancel:
+		s.foldCancel(ev)
+	case ResetDelay:
+		s.foldResetDelay(ev)
+	case Cordon:
+		s.foldCordon(ev)
+	case Forget:
+		s.foldForget(ev)
+	case Reported:
+		s.foldReport(ev.Report)
+	case Left:
+		s.foldLeft(ev.Host)
+	case Served:
+		s.foldServing(ev.Serving)
+	default:
+		panic(fmt.Sprintf("cluster: no case for %T", ev))
+	}
+}
+
+func (s *State) reply(r Reply) {
+	if r.Request != "" {
+		s.fx.Reply = append(s.fx.Reply, r)
+	}
+}
+
+func (s *State) refuse(request string, err error) { s.reply(Reply{Request: request, Err: err}) }
+
+// foldChange accepts all of a change, as one deployment, or none of it.
+func (s *State) foldChange(c Change) {
+	target, restart, err := s.target(c)
+	if err != nil {
+		s.refuse(c.Request, err)
+		return
+	}
+	version := s.nextVersion(target)
+	d := &deployment{apps.Deployment{
+		ID: c.Deployment, Version: version, Started: s.now, State: apps.DeploymentRunning,
+		Old: map[apps.ID]*apps.App{}, Kill: c.Kill,
+	}}
+	accepted := s.acceptAll(target, restart, version, d)
+	d.Steps = s.plan(d, accepted)
+	if err := s.unlock(c, d); err != nil {
+		for _, spec := range accepted {
+			s.releasePorts(spec)
+		}
+		s.refuse(c.Request, err)
+		return
+	}
+	reply := Reply{Request: c.Request, Deployment: d.ID, Version: version}
+	for _, t := range target {
+		spec := accepted[t.ID]
+		if spec == nil { // no difference
+			spec = s.apps[t.ID].spec
+		}
+		reply.Apps = append(reply.Apps, spec)
+	}
+	s.start(d, accepted, c)
+	s.reply(reply)
+}
+
+// target is what the change asks for, app by app: complete specs in the order of
+// Put, Edit, Restart, Delete.
+func (s *State) target(c Change) (target []*apps.App, restart map[apps.ID]bool, err error) {
+	restart = map[apps.ID]bool{}
+	named := map[apps.ID]bool{}
+	add := func(spec *apps.App) error {
+		if named[spec.ID] {
+			return apps.Errorf(apps.Invalid, "%s is named twice in one change", spec.ID)
+		}
+		named[spec.ID] = true
+		target = append(target, spec)
+		return nil
+	}
+	for _, p := range c.Put {
+		if a := s.present(p.App.ID); p.New && a != nil {
+			return nil, nil, apps.Errorf(apps.Conflict, "An app with id [%s] already exists.", p.App.ID)
+		}
+		if err := checkSpec(p.App); err != nil {
+			return nil, nil, err
+		}
+		if err := add(p.App); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, e := range c.Edit {
+		a := s.present(e.App)
+		if a == nil {
+			return nil, nil, noSuchApp(e.App)
+		}
+		spec, err := e.Edit(a.spec)
+		if err != nil {
+			return nil, nil, err
+		}
+		if err := checkSpec(spec); err != nil {
+			return nil, nil, err
+		}
+		if err := add(spec); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, id := range c.Restart {
+		a := s.present(id)
+		if a == nil {
+			return nil, nil, noSuchApp(id)
+		}
+		restart[id] = true
+		if err := add(a.spec); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, id := range c.Delete {
+		a := s.present(id)
+		if a == nil {
+			return nil, nil, noSuchApp(id)
+		}
+		gone := *a.spec
+		gone.Deleted, gone.Instances = true, 0
+		if err := add(&gone); err != nil {
+			return nil, nil, err
+		}
+	}
+	return target, restart, nil
+}
+
+func noSuchApp(id apps.ID) error { return apps.Errorf(apps.NotFound, "App '%s' does not exist", id) }
+
+// checkSpec refuses what the core could not live with. The API has checked all
+// that a user can get wrong, field by field; this is for callers of our own.
+func checkSpec(spec *apps.App) error {
+	switch {
+	case len(spec.ID.Elements()) == 0 || spec.ID[0] != '/':
+		return apps.Errorf(apps.Invalid, "id: %q is not the absolute path of an app", spec.ID)
+	case spec.Instances < 0:
+		return apps.Errorf(apps.Invalid, "instances: %d is negative", spec.Instances)
+	case !(apps.Resources{}).Fits(spec.Needs):
+		return apps.Errorf(apps.Invalid, "an app cannot need less than nothing: %+v", spec.Needs)
+	}
+	return nil
+}
+
+// present is the app as users see it: one that is being deleted is not there.
+func (s *State) present(id apps.ID) *app {
+	if a := s.apps[id]; a != nil && !a.spec.Deleted {
+		return a
+	}
+	return nil
+}
+
+// nextVersion is now, or a millisecond after the newest version of an app in the
+// change: versions only grow.
+func (s *State) nextVersion(target []*apps.App) apps.Version {
+	version := apps.VersionAt(s.now)
+	for _, t := range target {
+		if a := s.apps[t.ID]; a != nil {
+			version = max(version, a.spec.Version+1)
+		}
+	}
+	return version
+}
+
+// acceptAll makes the new specs; an app without a difference is left out. It fills
+// d.Old.
+func (s *State) acceptAll(target []*apps.App, restart map[apps.ID]bool, version apps.Version, d *deployment) map[apps.ID]*apps.App {
+	accepted := map[apps.ID]*apps.App{}
+	for _, t := range target {
+		spec := *t
+		spec.Ports = slices.Clone(t.Ports)
+		old := (*apps.App)(nil)
+		if a := s.apps[t.ID]; a != nil {
+			old = a.spec
+		}
+		s.assignServicePorts(&spec, old)
+		spec.Version, spec.ConfigAt, spec.ScaledAt = version, version, version
+		if old != nil {
+			switch scaled, config := old.Instances != spec.Instances, differs(old, &spec); {
+			case !config && !scaled && !restart[t.ID]:
+				s.releasePorts(&spec)
+				continue
+			case !config && !restart[t.ID]:
+				spec.ConfigAt = old.ConfigAt
+			case restart[t.ID] && !config:
+				spec.ScaledAt = old.ScaledAt
+			}
+		}
+		d.Old[t.ID] = old
+		if old != nil && old.Deleted {
+			d.Old[t.ID] = nil
+		}
+		accepted[t.ID] = &spec
+	}
+	return accepted
+}
+
+// differs reports whether two specs differ in more than Instances and versions.
+func differs(a, b *apps.App) bool {
+	x, y := *a, *b
+	for _, spec := range []*apps.App{&x, &y} {
+		spec.Version, spec.ConfigAt, spec.ScaledAt, spec.Instances = 0, 0, 0, 0
+	}
+	left, errL := json.Marshal(x) // absent and empty are the same here, as they are in the store
+	right, errR := json.Marshal(y)
+	if err := errors.Join(errL, errR); err != nil {
+		panic(fmt.Sprintf("cluster: a spec that is no JSON: %v", err))
+	}
+	return !bytes.Equal(left, right)
+}
+
+// assignServicePorts gives each port that asks for any one, first the number it
+// had, else the lowest that no app uses (Marathon's rule), and books all.
+func (s *State) assignServicePorts(spec, old *apps.App) {
+	for i := range spec.Ports {
+		p := &spec.Ports[i]
+		if p.Service == 0 && old != nil && i < len(old.Ports) && !hasServicePort(spec, old.Ports[i].Service) {
+			p.Service = old.Ports[i].Service
+		}
+		for n := servicePortMin; p.Service == 0 && n <= servicePortMax; n++ {
+			if len(s.ports[n]) == 0 && !hasServicePort(spec, n) {
+				p.Service = n
+			}
+		}
+	}
+	s.bookPorts(spec)
+}
+
+func hasServicePort(spec *apps.App, n int) bool {
+	return slices.ContainsFunc(spec.Ports, func(p apps.Port) bool { return p.Service == n })
+}
+
+// bookPorts counts one use of each of the spec's service ports; every spec that
+// is kept is booked once.
+func (s *State) bookPorts(spec *apps.App) {
+	for _, p := range spec.Ports {
+		s.ports[p.Service] = append(s.ports[p.Service], spec.ID)
+	}
+}
+
+func (s *State) releasePorts(spec *apps.App) {
+	for _, p := range spec.Ports {
+		users := s.ports[p.Service]
+		if i := slices.Index(users, spec.ID); i >= 0 {
+			users = slices.Delete(users, i, i+1)
+		}
+		if len(users) == 0 {
+			delete(s.ports, p.Service)
+		} else {
+			s.ports[p.Service] = users
+		}
+	}
+}
+
+// unlock makes way for a new deployment: with force the ones that hold its apps
+// are cancelled, else they are the reason to refuse it.
+func (s *State) unlock(c Change, d *deployment) error {
+	var holders []*deployment
+	for _, other := range s.order {
+		for id := range d.Old {
+			if a := s.apps[id]; a != nil && a.holder == other {
+				holders = append(holders, other)
+				break
+			}
+		}
+	}
+	if len(holders) > 0 && !c.Force {
+		locked := &apps.Error{Kind: apps.Conflict, Message: "App is locked by one or more deployments. Override with the option '?force=true'. View details at '/v2/deployments/<DEPLOYMENT_ID>'."}
+		for _, h := range holders {
+			locked.Deployments = append(locked.Deployments, h.ID)
+		}
+		return locked
+	}
+	if len(s.order)-len(holders) >= deploymentsMax && len(d.Steps) > 0 {
+		return apps.Errorf(apps.Forbidden, "Max number (%d) of running deployments is achieved. Wait for existing deployments to complete or cancel one using force=true parameter.", deploymentsMax)
+	}
+	for _, h := range holders {
+		s.end(h, apps.DeploymentCancelled, "The upgrade has been cancelled")
+	}
+	return nil
+}
+
+// start puts the accepted specs in force and starts their deployment.
+func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
+	for _, t := range sortedKeys(accepted) {
+		spec := accepted[t]
+		a := s.apps[t]
+		if a == nil {
+			a = &app{spec: spec}
+			s.apps[t] = a
+		} else {
+			s.releasePorts(a.spec)
+			a.spec = spec
+		}
+		if spec.ConfigAt == spec.Version { // a new configuration starts with a clean slate
+			a.pause, a.until, a.lastFailure = 0, time.Time{}, time.Time{}
+		}
+		a.holder = d
+		s.fx.Save.Apps = append(s.fx.Save.Apps, spec)
+		s.touch(a)
+		if !spec.Deleted {
+			s.tell(apps.Notice{Type: "api_post_event", App: t, Version: spec.Version, Spec: spec, ClientIP: c.ClientIP, URI: c.URI})
+		}
+		s.tell(apps.Notice{Type: "group_change_success", App: t.Parent(), Version: spec.Version})
+	}
+	s.deployments[d.ID] = d
+	s.order = append(s.order, d)
+	s.advanced[d.ID] = d
+	s.tell(apps.Notice{Type: "deployment_info", Deployment: d.snapshot()})
+	if len(d.Steps) == 0 {
+		s.end(d, apps.DeploymentSucceeded, "")
+	}
+}
+
+func (s *State) foldKill(k Kill) {
+	var killed []apps.Instance
+	for _, id := range k.Instances {
+		in := s.instances[id]
+		if in == nil || in.State >= apps.Draining {
+			continue
+		}
+		killed = append(killed, in.Instance)
+		s.leave(in, "killed on request")
+	}
+	s.reply(Reply{Request: k.Request, Instances: killed})
+}
+
+func (s *State) foldCancel(c Cancel) {
+	d := s.deployments[c.ID]
+	if d == nil {
+		s.refuse(c.Request, apps.Errorf(apps.NotFound, "DeploymentPlan %s does not exist", c.ID))
+		return
+	}
+	if !c.Revert {
+		s.end(d, apps.DeploymentCancelled, "The upgrade has been cancelled")
+		s.reply(Reply{Request: c.Request, Deployment: d.ID, Version: d.Version})
+		return
+	}
+	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true}
+	for _, id := range sortedKeys(d.Old) {
+		switch old := d.Old[id]; {
+		case old != nil:
+			back.Put = append(back.Put, PutApp{App: old})
+		case s.present(id) != nil:
+			back.Delete = append(back.Delete, id)
+		}
+	}
+	s.foldChange(back)
+	if s.deployments[d.ID] == d { // nothing of it was left to turn back
+		s.end(d, apps.DeploymentCancelled, "The upgrade has been cancelled")
+	}
+}
+
+func (s *State) foldResetDelay(r ResetDelay) {
+	a := s.present(r.App)
+	if a == nil || !slices.ContainsFunc(a.instances, func(in *instance) bool { return in.State == apps.Waiting }) {
+		s.refuse(r.Request, apps.Errorf(apps.NotFound, "Application %s not found in tasks queue.", r.App))
+		return
+	}
+	a.pause, a.until = 0, time.Time{}
+	for _, in := range a.instances {
+		if in.State == apps.Waiting && !in.NotBefore.IsZero() {
+			in.NotBefore = time.Time{}
+			s.save(in)
+		}
+	}
+	s.touch(a)
+	s.asks = true
+	s.reply(Reply{Request: r.Request})
+}
+
+func (s *State) foldCordon(c Cordon) {
+	h := s.hosts[c.Host]
+	if h == nil {
+		s.refuse(c.Request, apps.Errorf(apps.NotFound, "Host '%s' does not exist", c.Host))
+		return
+	}
+	if h.Cordoned != c.On {
+		h.Cordoned = c.On
+		s.offer(h)
+		s.saveHost(h)
+	}
+	s.reply(Reply{Request: c.Request})
+}
+
+func (s *State) foldForget(f Forget) {
+	h := s.hosts[f.Host]
+	if h == nil {
+		s.refuse(f.Request, apps.Errorf(apps.NotFound, "Host '%s' does not exist", f.Host))
+		return
+	}
+	if !h.Lost {
+		s.refuse(f.Request, apps.Errorf(apps.Conflict, "Host '%s' is alive: stop its agent before it is removed", f.Host))
+		return
+	}
+	for _, in := range sortedRuns(h) {
+		s.finish(in, apps.EndLost, 0, "its host was removed")
+	}
+	delete(s.hosts, f.Host)
+	s.board.RemoveHost(f.Host)
+	s.fx.Save.GoneHosts = append(s.fx.Save.GoneHosts, f.Host)
+	s.brake()
+	s.reply(Reply{Request: f.Request})
+}

@@ -1,0 +1,170 @@
+package cluster
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+
+	"pacer/apps"
+)
+
+// plan is Marathon's: stop what is no longer wanted, start what is new at zero,
+// then scale and restart layer by layer, dependencies before what depends on them.
+// d.Old names the apps that take part; their new specs are in accepted.
+func (s *State) plan(d *deployment, accepted map[apps.ID]*apps.App) []apps.Step {
+	var stop, start apps.Step
+	layers := map[int]*apps.Step{}
+	depth := s.depths(accepted)
+	for _, id := range sortedKeys(accepted) {
+		spec, old := accepted[id], d.Old[id]
+		action := apps.Action{Kind: apps.RestartApplication, App: id}
+		switch {
+		case spec.Deleted:
+			stop.Actions = append(stop.Actions, apps.Action{Kind: apps.StopApplication, App: id})
+			continue
+		case old == nil:
+			start.Actions = append(start.Actions, apps.Action{Kind: apps.StartApplication, App: id})
+			action.Kind = apps.ScaleApplication
+			if s.apps[id] != nil { // it comes back while its last instances are being stopped
+				action.Kind = apps.RestartApplication
+			}
+		case spec.ConfigAt == old.ConfigAt || spec.Instances == 0:
+			action.Kind = apps.ScaleApplication
+		}
+		layer := layers[depth[id]]
+		if layer == nil {
+			layer = &apps.Step{}
+			layers[depth[id]] = layer
+		}
+		layer.Actions = append(layer.Actions, action)
+	}
+	steps := []apps.Step{stop, start}
+	for _, n := range slices.Sorted(maps.Keys(layers)) {
+		steps = append(steps, *layers[n])
+	}
+	return slices.DeleteFunc(steps, func(st apps.Step) bool { return len(st.Actions) == 0 })
+}
+
+// depths is, for each app of the change, the length of the longest chain of
+// dependencies that starts at it, through all apps as they will be. A dependency on
+// a group is one on all its apps. A cycle ends the chain: the API refuses cycles.
+func (s *State) depths(accepted map[apps.ID]*apps.App) map[apps.ID]int {
+	spec := func(id apps.ID) *apps.App {
+		if a := accepted[id]; a != nil {
+			return a
+		}
+		if a := s.present(id); a != nil {
+			return a.spec
+		}
+		return nil
+	}
+	depth := map[apps.ID]int{}
+	onPath := map[apps.ID]bool{}
+	var visit func(id apps.ID) int
+	visit = func(id apps.ID) int {
+		if n, known := depth[id]; known || onPath[id] {
+			return n
+		}
+		a := spec(id)
+		if a == nil || len(a.Dependencies) == 0 {
+			return 0
+		}
+		onPath[id] = true
+		n := 0
+		for _, dep := range s.below(a.Dependencies, accepted) {
+			n = max(n, 1+visit(dep))
+		}
+		delete(onPath, id)
+		depth[id] = n
+		return n
+	}
+	for _, id := range sortedKeys(accepted) {
+		depth[id] = visit(id)
+	}
+	return depth
+}
+
+// below is the apps that dependencies name, directly or as members of a group.
+func (s *State) below(dependencies []apps.ID, accepted map[apps.ID]*apps.App) []apps.ID {
+	var out []apps.ID
+	for _, dep := range dependencies {
+		if s.apps[dep] != nil || accepted[dep] != nil {
+			out = append(out, dep)
+			continue
+		}
+		for _, ids := range [][]apps.ID{sortedKeys(s.apps), sortedKeys(accepted)} {
+			for _, id := range ids {
+				if id.Within(dep) {
+					out = append(out, id)
+				}
+			}
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// advance moves deployments whose step is done to the next, and ends those whose
+// last is.
+func (s *State) advance() {
+	looked := s.looked
+	s.looked = map[string]*deployment{}
+	for _, id := range sortedKeys(looked) {
+		d := looked[id]
+		for s.deployments[d.ID] == d && s.stepDone(d) {
+			s.tell(apps.Notice{Type: "deployment_step_success", Deployment: d.snapshot()})
+			d.Step++
+			s.advanced[d.ID] = d
+			if d.Step == len(d.Steps) {
+				s.end(d, apps.DeploymentSucceeded, "")
+				break
+			}
+			s.tell(apps.Notice{Type: "deployment_info", Deployment: d.snapshot()})
+			for _, action := range d.Steps[d.Step].Actions {
+				if a := s.apps[action.App]; a != nil {
+					s.touch(a)
+				}
+			}
+		}
+	}
+}
+
+func (s *State) stepDone(d *deployment) bool {
+	if d.Step >= len(d.Steps) {
+		return true
+	}
+	for _, action := range d.Steps[d.Step].Actions {
+		if !s.actionDone(action) {
+			return false
+		}
+	}
+	return true
+}
+
+// end closes a deployment and frees its apps.
+func (s *State) end(d *deployment, state apps.DeploymentState, reason string) {
+	d.State, d.Reason, d.Ended = state, reason, s.now
+	delete(s.deployments, d.ID)
+	s.order = slices.DeleteFunc(s.order, func(o *deployment) bool { return o == d })
+	s.advanced[d.ID] = d
+	for id := range d.Old {
+		if a := s.apps[id]; a != nil && a.holder == d {
+			a.holder = nil
+			s.touch(a)
+		}
+	}
+	kind := "deployment_success"
+	if state != apps.DeploymentSucceeded {
+		kind = "deployment_failed"
+	}
+	s.tell(apps.Notice{Type: kind, Deployment: d.snapshot(), Message: reason})
+}
+
+// snapshot is the deployment as it is now, without the specs before it.
+func (d *deployment) snapshot() *apps.Deployment {
+	c := d.Deployment
+	c.Old = nil
+	return &c
+}
+
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }

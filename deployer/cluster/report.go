@@ -1,0 +1,390 @@
+package cluster
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"time"
+
+	"pacer/apps"
+	"pacer/deployer/placement"
+)
+
+// foldReport takes what a host says of itself. It is the only receipt for an
+// assignment: what the host runs is compared with what it should run, and where the
+// two differ the assignment goes out again.
+func (s *State) foldReport(r apps.Report) {
+	h := s.hosts[r.Host.Name]
+	if h == nil {
+		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, runs: map[string]*instance{}}
+		s.hosts[r.Host.Name] = h
+		s.atHost(h, s.now.Add(hostSilence))
+	}
+	if r.Boot < h.boot || r.Boot == h.boot && r.Revision < h.heard {
+		return // an older agent, or an older letter of this one
+	}
+	if r.Beat && (r.Boot != h.boot || r.Revision != h.heard) {
+		s.hear(h)
+		s.resend(h) // an agent answers every assignment with a full report
+		return
+	}
+	if !r.Beat {
+		if r.Boot != h.boot { // a new agent has applied nothing yet
+			h.applied, h.sent = apps.Stamp{}, time.Time{}
+		}
+		h.boot, h.heard = r.Boot, r.Revision
+	}
+	if r.Down == "" {
+		h.down = time.Time{}
+	} else if h.down.IsZero() {
+		h.down = s.now
+		s.atHost(h, s.now.Add(engineSilence))
+	}
+	if r.Applied.After(h.applied) {
+		h.applied = r.Applied
+	}
+	if !r.Beat {
+		s.describe(h, r)
+	}
+	s.hear(h)
+	if !r.Beat && r.Down == "" {
+		s.compare(h, r)
+		h.fresh = true
+	}
+	if h.rev == 0 && h.fresh { // the first letter of this epoch
+		rev := s.move(h)
+		for _, in := range h.runs {
+			in.rev = rev
+		}
+	}
+	s.offer(h)
+	if current := (apps.Stamp{Epoch: s.epoch, Revision: h.rev}); h.rev > 0 && (h.applied != current || h.strays) {
+		s.resend(h)
+	}
+}
+
+// hear notes that the host is alive.
+func (s *State) hear(h *host) {
+	h.seen, h.goodbye = s.now, time.Time{}
+	if h.Lost && h.down.IsZero() {
+		s.found(h)
+	}
+}
+
+// resend repeats the present assignment, but not in a hurry.
+func (s *State) resend(h *host) {
+	if h.rev == 0 {
+		if s.now.Sub(h.sent) >= resendPause {
+			rev := s.move(h)
+			for _, in := range h.runs {
+				in.rev = rev
+			}
+		}
+		return
+	}
+	if s.moved[h.Name] == nil && s.now.Sub(h.sent) >= resendPause {
+		s.moved[h.Name] = h
+	}
+}
+
+// describe takes over what the host is and has.
+func (s *State) describe(h *host, r apps.Report) {
+	next := r.Host
+	next.Cordoned, next.Lost, next.Since, next.Message = h.Cordoned, h.Lost, h.Since, h.Message
+	if r.Down != "" { // it cannot say what it has
+		next.Total, next.Engine = h.Total, h.Engine
+	}
+	if h.Since.IsZero() {
+		next.Since = s.now
+	}
+	if reflect.DeepEqual(next, h.Host) {
+		return
+	}
+	isNew := h.Addr == ""
+	h.Host, h.closed = next, "changed" // offered anew
+	s.offer(h)
+	s.saveHost(h)
+	for _, in := range h.runs {
+		if in.Addr != next.Addr {
+			in.Addr = next.Addr
+			s.save(in)
+			s.touch(in.app)
+		}
+	}
+	if isNew {
+		s.tell(apps.Notice{Type: noticeHostJoined, Host: h.Name})
+	}
+}
+
+func (s *State) saveHost(h *host) {
+	saved := &s.fx.Save.Hosts
+	if i := slices.IndexFunc(*saved, func(o apps.Host) bool { return o.Name == h.Name }); i >= 0 {
+		(*saved)[i] = h.Host
+		return
+	}
+	*saved = append(*saved, h.Host)
+}
+
+// compare holds a full report against what is placed on the host.
+func (s *State) compare(h *host, r apps.Report) {
+	h.strays = false
+	told := make(map[string]bool, len(r.Runs))
+	for _, run := range r.Runs {
+		told[run.ID] = true
+		in := h.runs[run.ID]
+		if in == nil {
+			switch run.Phase { // what has ended holds nothing
+			case apps.PhaseExited, apps.PhaseFailed, apps.PhaseQueued:
+			default:
+				h.strays = true
+			}
+			continue
+		}
+		s.compareRun(in, run)
+	}
+	for _, in := range sortedRuns(h) {
+		switch {
+		case told[in.ID] || in.rev == 0 || r.Applied.Epoch != s.epoch || r.Applied.Revision < in.rev:
+			// told, or the host has not taken over the letter that matters
+		case in.State == apps.Stopping:
+			s.finish(in, in.end, 0, in.Message)
+		default:
+			s.failed(in, apps.EndLost, 0, "its container vanished from the host")
+		}
+	}
+}
+
+func (s *State) compareRun(in *instance, run apps.InstanceReport) {
+	switch run.Phase {
+	case apps.PhaseQueued, apps.PhaseStarting:
+		if in.State == apps.Starting && in.Message != run.Message {
+			in.Message = run.Message
+			s.save(in)
+		}
+	case apps.PhaseRunning:
+		if in.State == apps.Starting {
+			in.Started = run.Started
+			s.enter(in, apps.Running)
+		}
+		s.judge(in, run)
+	case apps.PhaseExited:
+		end := apps.EndFailed
+		if run.Lost {
+			end = apps.EndLost
+		} else if run.ExitCode == 0 {
+			end = apps.EndFinished
+		}
+		s.failed(in, end, run.ExitCode, run.Message)
+	case apps.PhaseFailed:
+		s.failed(in, apps.EndFailed, run.ExitCode, run.Message)
+	case apps.PhaseStopping:
+		// it will be gone in a later report
+	default:
+		// a phase of a newer agent: what it means shows in its next one
+	}
+}
+
+// judge takes over the verdict of the host's checks.
+func (s *State) judge(in *instance, run apps.InstanceReport) {
+	if in.State < apps.Running || in.State > apps.Draining || run.Unknown {
+		return
+	}
+	changed := in.IP != run.IP || in.Ready != run.Ready || !reflect.DeepEqual(in.Health, run.Health)
+	if !changed {
+		return
+	}
+	s.healthNotices(in, run)
+	in.IP, in.Health = run.IP, run.Health
+	if in.Ready != run.Ready {
+		in.Ready = run.Ready
+		if in.Ready && !in.WasReady {
+			in.WasReady, in.ReadyAt = true, s.now
+		}
+		in.serv = 0
+	}
+	s.save(in)
+	s.touch(in.app)
+	if i := slices.IndexFunc(run.Health, func(h apps.Health) bool { return h.Kill }); i >= 0 && in.State == apps.Running {
+		s.tell(apps.Notice{Type: "unhealthy_instance_kill_event", App: in.App, Version: in.Version, Instance: in.copy(), Message: run.Health[i].Cause})
+		in.end = apps.EndUnhealthy
+		s.penalise(in)
+		s.leave(in, "unhealthy: "+run.Health[i].Cause)
+	}
+}
+
+// listen decides whether a host is lost.
+func (s *State) listen(h *host) {
+	deadline := h.seen.Add(hostSilence)
+	if !h.goodbye.IsZero() {
+		deadline = earlier(deadline, h.goodbye.Add(hostGoodbye))
+	}
+	why := "its agent has not been heard for " + hostSilence.String()
+	if !h.down.IsZero() {
+		if d := h.down.Add(engineSilence); d.Before(deadline) {
+			deadline, why = d, "its Docker engine does not answer"
+		}
+	}
+	if h.Lost {
+		s.expunge(h)
+		return
+	}
+	if deadline.After(s.now) {
+		s.atHost(h, deadline)
+		return
+	}
+	h.Lost, h.Since, h.Message, h.fresh = true, s.now, why, false
+	s.saveHost(h)
+	s.offer(h)
+	s.tell(apps.Notice{Type: noticeHostLost, Host: h.Name, Message: why})
+	for _, in := range sortedRuns(h) {
+		if in.State >= apps.Draining {
+			s.finish(in, apps.EndLost, 0, "its host was lost: "+why)
+			continue
+		}
+		in.Unreachable = true
+		s.save(in)
+		s.tellStatus(in, "TASK_UNREACHABLE", "Unreachable", why)
+		s.touch(in.app)
+	}
+	s.brake()
+	s.expunge(h)
+}
+
+// found takes back a host that was lost.
+func (s *State) found(h *host) {
+	h.Lost, h.Since, h.Message = false, s.now, ""
+	s.saveHost(h)
+	s.tell(apps.Notice{Type: noticeHostFound, Host: h.Name})
+	s.atHost(h, s.now.Add(hostSilence))
+	for _, in := range sortedRuns(h) {
+		if in.Unreachable {
+			in.Unreachable = false
+			s.save(in)
+			if in.State == apps.Running {
+				s.tellStatus(in, "TASK_RUNNING", "Running", "its host is back")
+			}
+			s.touch(in.app)
+		}
+	}
+	s.brake()
+}
+
+// brake stops replacing when more than half of all hosts are lost at once: then it
+// is rather we who are cut off, and what runs there may run well.
+func (s *State) brake() {
+	lost := s.lost()
+	on := lost*2 > len(s.hosts)
+	if on == s.braked {
+		return
+	}
+	s.braked = on
+	message := fmt.Sprintf("%d of %d hosts are lost: what ran there is not replaced", lost, len(s.hosts))
+	if !on {
+		message = fmt.Sprintf("%d of %d hosts are lost: what is missing is replaced", lost, len(s.hosts))
+	}
+	s.tell(apps.Notice{Type: noticeBrake, Message: message})
+	for _, h := range s.hosts {
+		if h.Lost {
+			for _, in := range h.runs {
+				s.touch(in.app)
+			}
+		}
+	}
+}
+
+func (s *State) lost() int {
+	lost := 0
+	for _, h := range s.hosts {
+		if h.Lost {
+			lost++
+		}
+	}
+	return lost
+}
+
+// expunge forgets the instances of a lost host whose time is over and whose app
+// has its full count ready without them.
+func (s *State) expunge(h *host) {
+	again := time.Time{}
+	for _, in := range sortedRuns(h) {
+		u := in.app.spec.Unreachable
+		if u.Disabled || !in.Unreachable {
+			continue
+		}
+		for _, after := range []time.Duration{u.InactiveAfter, u.ExpungeAfter} {
+			if at := h.Since.Add(after); at.After(s.now) {
+				again = sooner(again, at)
+			}
+		}
+		if s.inactive(in) {
+			s.touch(in.app)
+			if !s.now.Before(h.Since.Add(u.ExpungeAfter)) && s.readyCount(in.app) >= in.app.spec.Instances {
+				s.finish(in, apps.EndLost, 0, "its host was lost")
+			}
+		}
+	}
+	if len(h.runs) > 0 {
+		again = sooner(again, s.now.Add(time.Second))
+	}
+	if !again.IsZero() {
+		s.atHost(h, again)
+	}
+}
+
+// inactive reports whether an instance of a lost host is to be replaced.
+func (s *State) inactive(in *instance) bool {
+	u := in.app.spec.Unreachable
+	if !in.Unreachable || u.Disabled || s.braked {
+		return false
+	}
+	h := s.hosts[in.Host]
+	return h == nil || !s.now.Before(h.Since.Add(u.InactiveAfter))
+}
+
+func (s *State) foldLeft(name string) {
+	if h := s.hosts[name]; h != nil && h.goodbye.IsZero() {
+		h.goodbye = s.now
+		s.atHost(h, s.now.Add(hostGoodbye))
+	}
+}
+
+// offer tells the board what the host takes.
+func (s *State) offer(h *host) {
+	closed := ""
+	switch {
+	case h.Lost:
+		closed = "lost"
+	case h.Cordoned:
+		closed = "cordoned"
+	case !h.fresh:
+		closed = "not heard yet"
+	case h.strays:
+		closed = "still stopping what it should not run"
+	}
+	if closed != h.closed || closed == "" && s.board.Hosts() == 0 {
+		h.closed = closed
+		s.board.SetHost(placement.Offer{Host: h.Host, Closed: closed})
+		s.asks = true
+	}
+}
+
+func sortedRuns(h *host) []*instance {
+	return slices.SortedFunc(maps.Values(h.runs), func(a, b *instance) int { return cmp.Compare(a.Serial, b.Serial) })
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
+}
+
+// sooner is the earlier of two dates, of which a zero one is none.
+func sooner(a, b time.Time) time.Time {
+	if a.IsZero() || b.Before(a) {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,444 @@
+package cluster
+
+import (
+	"cmp"
+	"container/heap"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"pacer/apps"
+	"pacer/deployer/placement"
+)
+
+// How long the core waits for others. A beat of agents and balancers comes every
+// second.
+const (
+	hostSilence     = 5 * time.Second        // then a host is lost
+	hostGoodbye     = 3 * time.Second        // the same, after its agent said goodbye: it may only restart
+	engineSilence   = 5 * time.Second        // then a host whose engine cannot be driven is lost
+	balancerSilence = 5 * time.Second        // then a balancer is not waited for
+	freshness       = 10 * time.Second       // a new leader waits so long for hosts it knows
+	firstHearing    = 3 * time.Second        // a new leader lets nothing finish draining before
+	drainMax        = 30 * time.Second       // for requests in flight, once no balancer sends new ones
+	resendPause     = 500 * time.Millisecond // between two equal letters
+	asleep          = 3 * time.Second        // a longer pause between steps was ours, not the hosts'
+	steady          = 10 * time.Second       // ready for so long: its death is not a failure to start
+)
+
+// State is all the deployer knows. Make one with New; one goroutine owns it.
+type State struct {
+	epoch    uint64
+	cluster  uint64
+	serial   uint64 // of the last instance; ids are never reused
+	seq      uint64 // of the last notice
+	revision uint64 // of the last letter
+	began    time.Time
+
+	apps        map[apps.ID]*app
+	instances   map[string]*instance
+	hosts       map[string]*host
+	balancers   map[string]*balancer
+	deployments map[string]*deployment
+	order       []*deployment // running, oldest first
+	ports       map[int][]apps.ID
+	board       *placement.Board
+	digest      uint64 // over all services
+	due         dates
+	braked      bool
+
+	// What this Step touched. Empty between Steps.
+	now      time.Time
+	fx       *Effects
+	dirty    map[apps.ID]*app
+	moved    map[string]*host
+	changed  map[string]*instance
+	advanced map[string]*deployment
+	looked   map[string]*deployment // may have come to the end of a step
+	asks     bool                   // somebody new waits for a host
+	waiting  map[string]*instance   // all that are Waiting
+	waited   map[apps.ID]*app       // what they wait for may have changed
+}
+
+type app struct {
+	spec      *apps.App   // as accepted; what is wanted, unless its deployment has not come to it yet
+	instances []*instance // not Gone, ordered by serial
+	holder    *deployment // that has it locked; nil: none
+
+	pause       time.Duration // of the backoff; 0: the next failure is the first
+	until       time.Time     // nothing starts before
+	lastFailure time.Time
+
+	service apps.Service      // the last letter; zero stamp: none in this epoch
+	wait    Wait              // as last told
+	refusal placement.Refusal // why its instances were refused last
+	due     time.Time         // its earliest date; zero: none
+}
+
+type instance struct {
+	apps.Instance
+	app  *app
+	spec *apps.App // of its version
+	rev  uint64    // revision of the first assignment with it, or, when Stopping, without it
+	serv uint64    // revision of the first service letter with it, or, when Draining, without it
+	end  apps.End  // how it will have ended
+}
+
+type host struct {
+	apps.Host
+	boot    int64
+	heard   uint64 // revision of the last full report of that boot
+	seen    time.Time
+	goodbye time.Time // when its agent left; zero: it did not
+	down    time.Time // since when its engine cannot be driven; zero: it can
+	fresh   bool      // heard in full in this epoch
+	strays  bool      // it runs what it should not
+	applied apps.Stamp
+	rev     uint64 // revision of its present assignment; 0: none in this epoch
+	sent    time.Time
+	runs    map[string]*instance // placed here and not Gone
+	closed  string               // as last offered to the board
+	due     time.Time            // its earliest date; zero: none
+}
+
+type balancer struct {
+	seen   time.Time
+	rev    uint64
+	acked  map[apps.ID]uint64 // revisions of this epoch
+	busy   map[string]bool
+	all    uint64    // its table was ours when this was the newest revision
+	differ time.Time // since when its digest differs; zero: it does not
+}
+
+type deployment struct {
+	apps.Deployment
+}
+
+// New is the state that a leader starts from.
+func New(stored Stored, epoch uint64, now time.Time) *State {
+	s := &State{
+		epoch: epoch, cluster: stored.Cluster, serial: stored.Serial, seq: stored.Seq, began: now, now: now,
+		apps: map[apps.ID]*app{}, instances: map[string]*instance{}, hosts: map[string]*host{},
+		balancers: map[string]*balancer{}, deployments: map[string]*deployment{}, ports: map[int][]apps.ID{},
+		board: placement.NewBoard(), waiting: map[string]*instance{}, waited: map[apps.ID]*app{},
+	}
+	s.begin(now, &Effects{})
+	for _, h := range stored.Hosts {
+		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), runs: map[string]*instance{}}
+		s.offer(s.hosts[h.Name])
+		s.atHost(s.hosts[h.Name], now.Add(freshness))
+	}
+	for _, spec := range stored.Apps {
+		s.apps[spec.ID] = &app{spec: spec}
+		s.bookPorts(spec)
+		s.dirty[spec.ID] = s.apps[spec.ID]
+	}
+	specs := map[apps.ID]map[apps.Version]*apps.App{}
+	for _, spec := range slices.Concat(stored.Apps, stored.Specs) {
+		if specs[spec.ID] == nil {
+			specs[spec.ID] = map[apps.Version]*apps.App{}
+		}
+		specs[spec.ID][spec.Version] = spec
+	}
+	for _, d := range stored.Deployments {
+		dep := &deployment{d}
+		s.deployments[d.ID] = dep
+		s.order = append(s.order, dep)
+		s.looked[d.ID] = dep
+		for id := range d.Old {
+			if a := s.apps[id]; a != nil {
+				a.holder = dep
+			}
+		}
+	}
+	slices.SortFunc(stored.Instances, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, in := range stored.Instances {
+		a := s.apps[in.App]
+		if a == nil {
+			panic(fmt.Sprintf("cluster: instance %s of no app", in.ID))
+		}
+		spec := specs[in.App][in.Version]
+		if spec == nil { // its version is older than the versions that are kept
+			spec = a.spec
+		}
+		it := &instance{Instance: in, app: a, spec: spec}
+		a.instances = append(a.instances, it)
+		s.instances[in.ID] = it
+		if in.Host != "" {
+			s.settle(it)
+		}
+		switch in.State {
+		case apps.Waiting:
+			s.asks = true
+			s.waiting[in.ID] = it
+			a.until = later(a.until, in.NotBefore) // reconcile sets the date
+		case apps.Draining, apps.Stopping:
+			it.end = apps.EndStopped
+		}
+	}
+	s.braked = s.lost()*2 > len(s.hosts)
+	return s
+}
+
+// Step folds events into the state and decides. It looks at the sets it has, never
+// at counters it kept, so a missed or doubled event cannot skew it. The effects
+// own their values: later Steps do not change them.
+func (s *State) Step(now time.Time, events []Event) (Effects, time.Time) {
+	var fx Effects
+	s.begin(now, &fx)
+	s.expire()
+	for _, ev := range events {
+		s.fold(ev)
+	}
+	s.settleAll()
+	s.place()
+	s.settleAll() // what was placed may have moved a deployment
+	s.write()
+	wake := s.due.next()
+	if tick := now.Add(time.Second); len(s.hosts)+len(s.balancers) > 0 && (wake.IsZero() || wake.After(tick)) {
+		wake = tick // so that a longer pause can only be our own
+	}
+	s.fx = nil
+	return fx, wake
+}
+
+// begin opens a step. Time never runs backwards inside, and a pause in which we
+// slept is not held against the hosts and balancers that could not be heard.
+func (s *State) begin(now time.Time, fx *Effects) {
+	if now.Before(s.now) {
+		now = s.now
+	}
+	if gap := now.Sub(s.now); gap > asleep && len(s.hosts)+len(s.balancers) > 0 {
+		for _, h := range s.hosts {
+			h.seen = h.seen.Add(gap)
+		}
+		for _, b := range s.balancers {
+			b.seen = b.seen.Add(gap)
+		}
+	}
+	s.now, s.fx = now, fx
+	if s.dirty == nil {
+		s.dirty, s.moved, s.changed, s.advanced = map[apps.ID]*app{}, map[string]*host{}, map[string]*instance{}, map[string]*deployment{}
+		s.looked = map[string]*deployment{}
+	}
+}
+
+// settleAll reconciles what was touched until nothing is. Each round moves some
+// instance or deployment forward, so it ends; the bound is a broken invariant's alarm.
+func (s *State) settleAll() {
+	for round := 0; len(s.dirty)+len(s.looked) > 0; round++ {
+		if round > 10_000 {
+			panic("cluster: reconcile does not come to rest")
+		}
+		ids := slices.Sorted(maps.Keys(s.dirty))
+		for _, id := range ids {
+			a := s.dirty[id]
+			delete(s.dirty, id)
+			s.reconcile(a)
+			s.serve(a)
+			s.finishDrains(a)
+			if a.holder != nil {
+				s.looked[a.holder.ID] = a.holder
+			}
+		}
+		s.advance()
+	}
+}
+
+// write turns what was touched into rows and letters.
+func (s *State) write() {
+	fx := s.fx
+	for _, id := range slices.Sorted(maps.Keys(s.changed)) {
+		fx.Save.Instances = append(fx.Save.Instances, s.changed[id].Instance)
+	}
+	slices.SortFunc(fx.Save.Instances, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, id := range slices.Sorted(maps.Keys(s.advanced)) {
+		fx.Save.Deployments = append(fx.Save.Deployments, s.advanced[id].Deployment)
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.moved)) {
+		if h := s.moved[name]; s.hosts[name] == h {
+			fx.Assign = append(fx.Assign, s.assignment(h))
+		}
+	}
+	clear(s.changed)
+	clear(s.advanced)
+	clear(s.moved)
+}
+
+// touch has the app reconciled before the step ends.
+func (s *State) touch(a *app) { s.dirty[a.spec.ID] = a }
+
+// save has the instance stored with this step.
+func (s *State) save(in *instance) {
+	if in.State != apps.Gone {
+		s.changed[in.ID] = in
+	}
+}
+
+// settle books an instance on its host and on the board.
+func (s *State) settle(in *instance) {
+	h := s.hosts[in.Host]
+	if h == nil {
+		h = &host{Host: apps.Host{Name: in.Host, Addr: in.Addr, Lost: true}, runs: map[string]*instance{}, seen: s.now}
+		s.hosts[in.Host] = h
+	}
+	h.runs[in.ID] = in
+	s.board.Hold(in.hold())
+}
+
+func (in *instance) hold() placement.Hold {
+	return placement.Hold{App: in.spec, Host: in.Host, Role: in.Role, Needs: in.Needs, Ports: in.Ports}
+}
+
+// move gives the host a new assignment with this step; it returns its revision.
+func (s *State) move(h *host) uint64 {
+	if s.moved[h.Name] == nil {
+		s.revision++
+		h.rev = s.revision
+		s.moved[h.Name] = h
+	}
+	return h.rev
+}
+
+// assignment is everything the host shall run. It is sent again as it is where the
+// host seems not to have it.
+func (s *State) assignment(h *host) apps.Assignment {
+	h.sent = s.now
+	letter := apps.Assignment{Stamp: apps.Stamp{Epoch: s.epoch, Revision: h.rev}, Host: h.Name, Boot: h.boot}
+	type key struct {
+		app     apps.ID
+		version apps.Version
+	}
+	seen := map[key]bool{}
+	runs := slices.SortedFunc(maps.Values(h.runs), func(a, b *instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, in := range runs {
+		if in.State == apps.Stopping {
+			continue
+		}
+		letter.Instances = append(letter.Instances, apps.Assigned{ID: in.ID, App: in.App, Version: in.spec.Version, Ports: in.Ports, Ran: in.State >= apps.Running})
+		if k := (key{in.App, in.spec.Version}); !seen[k] {
+			seen[k] = true
+			letter.Specs = append(letter.Specs, in.spec)
+		}
+	}
+	return letter
+}
+
+// Check verifies what must hold between any two steps; nil when it does.
+func (s *State) Check() error {
+	var holds []placement.Hold
+	for _, in := range s.instances {
+		if in.State == apps.Gone {
+			return fmt.Errorf("%s is gone and still known", in.ID)
+		}
+		if (in.Host == "") != (in.State == apps.Waiting) {
+			return fmt.Errorf("%s is %s on host %q", in.ID, in.State, in.Host)
+		}
+		if in.Host != "" {
+			holds = append(holds, in.hold())
+			if s.hosts[in.Host] == nil || s.hosts[in.Host].runs[in.ID] != in {
+				return fmt.Errorf("%s is not booked on its host %s", in.ID, in.Host)
+			}
+		}
+	}
+	n := 0
+	for _, a := range s.apps {
+		n += len(a.instances)
+		if a.holder != nil && s.deployments[a.holder.ID] != a.holder {
+			return fmt.Errorf("%s is held by the deployment %s, which is not running", a.spec.ID, a.holder.ID)
+		}
+	}
+	if n != len(s.instances) {
+		return fmt.Errorf("%d instances in all, %d by app", len(s.instances), n)
+	}
+	return s.board.Check(holds)
+}
+
+// A date is when something is due: an app, a host or a balancer has to be looked at.
+type date struct {
+	at       time.Time
+	app      apps.ID
+	host     string
+	balancer string
+}
+
+// dates is a heap, the earliest on top.
+type dates []date
+
+func (d dates) Len() int           { return len(d) }
+func (d dates) Less(i, j int) bool { return d[i].at.Before(d[j].at) }
+func (d dates) Swap(i, j int)      { d[i], d[j] = d[j], d[i] }
+func (d *dates) Push(x any)        { *d = append(*d, x.(date)) }
+func (d *dates) Pop() any {
+	last := len(*d) - 1
+	x := (*d)[last]
+	*d = (*d)[:last]
+	return x
+}
+
+func (d dates) next() time.Time {
+	if len(d) == 0 {
+		return time.Time{}
+	}
+	return d[0].at
+}
+
+// atApp has the app reconciled at t, or earlier. Of one app, and of one host, only
+// the earliest date counts: who is looked at says anew what it waits for.
+func (s *State) atApp(a *app, t time.Time) {
+	if a.due.IsZero() || t.Before(a.due) {
+		a.due = t
+		heap.Push(&s.due, date{at: t, app: a.spec.ID})
+	}
+}
+
+func (s *State) atHost(h *host, t time.Time) {
+	if h.due.IsZero() || t.Before(h.due) {
+		h.due = t
+		heap.Push(&s.due, date{at: t, host: h.Name})
+	}
+}
+
+func (s *State) atBalancer(name string, t time.Time) {
+	heap.Push(&s.due, date{at: t, balancer: name})
+}
+
+// expire looks at what is due.
+func (s *State) expire() {
+	var hosts, balancers []string
+	for len(s.due) > 0 && !s.due[0].at.After(s.now) {
+		switch d := heap.Pop(&s.due).(date); {
+		case d.app != "":
+			if a := s.apps[d.app]; a != nil && a.due.Equal(d.at) {
+				a.due = time.Time{}
+				s.touch(a)
+				s.asks = true
+			}
+		case d.host != "":
+			if h := s.hosts[d.host]; h != nil && h.due.Equal(d.at) {
+				h.due = time.Time{}
+				hosts = append(hosts, d.host)
+			}
+		case d.balancer != "":
+			balancers = append(balancers, d.balancer)
+		}
+	}
+	slices.Sort(hosts) // equal dates come in any order
+	for _, name := range hosts {
+		s.listen(s.hosts[name])
+	}
+	slices.Sort(balancers)
+	for _, name := range slices.Compact(balancers) {
+		if b := s.balancers[name]; b != nil {
+			s.listenTo(name, b)
+		}
+	}
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
