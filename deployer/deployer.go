@@ -1,37 +1,70 @@
+// Package deployer is the event loop: it waits for the lease, loads the state,
+// steps the core and performs its effects, until the lease is lost. Everything it
+// promises to a caller is committed before the caller hears of it.
 package deployer
 
 import (
 	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
 
 	"pacer/apps"
 	"pacer/deployer/cluster"
+	"pacer/loop"
+	"pacer/store"
 )
 
-// SKETCH of what api may call (the bodies come in the next commits).
+const (
+	inboxMax    = 8192                   // requests and letters that wait for the loop
+	leaseTTL    = 3 * time.Second        // a frozen leader is replaced after so long
+	leaderEvery = 500 * time.Millisecond // how often a follower asks who leads
+	retryPause  = 500 * time.Millisecond // after the database failed
+)
 
-// Deployer is the event loop.
-type Deployer struct{}
-
-// Submit puts a request into the loop and waits for its reply. newEvent gets the
-// name under which the reply will come. It fails with an *apps.Error: the loop's
-// answer, or Unavailable when this server does not lead or the inbox is full.
-func (d *Deployer) Submit(ctx context.Context, newEvent func(request string) cluster.Event) (cluster.Reply, error) {
-	panic("sketch")
+// A Post carries the letters of a leader. What it cannot deliver is lost: the next
+// report tells.
+type Post interface {
+	SendAssign(apps.Assignment) error
+	SendService(apps.Service) error
+	SendRoster(apps.Roster) error
 }
 
-// View is what is committed, for readers; nil when this server does not lead.
-func (d *Deployer) View() *View { panic("sketch") }
+// A Config is what a Deployer works with.
+type Config struct {
+	Name      string        // of this server, for the others
+	URL       string        // of its API, where followers send requests
+	Store     *store.DB     //
+	Post      Post          //
+	TTL       time.Duration // of the lease; 0 is 3 s
+	Committed func()        // called after each commit with notices; must not block; may be nil
+	Log       *slog.Logger  // nil is slog.Default
+}
 
-// Leader is who leads; ok is false while nobody is known to.
-func (d *Deployer) Leader() (l Leader, ok bool) { panic("sketch") }
+// A Deployer leads the cluster, or waits to.
+type Deployer struct {
+	cfg    Config
+	log    *slog.Logger
+	term   atomic.Pointer[term]
+	leader atomic.Pointer[Leader]
+	stats  stats
 
-// Abdicate gives up leadership; the next leader may be this server again.
-func (d *Deployer) Abdicate() bool { panic("sketch") }
+	mu          sync.Mutex
+	subscribers map[*subscriber]bool
+}
 
-// Subscribe delivers every notice committed from now on, in order, until cancel is
-// called. A subscriber that falls more than 1,024 notices behind is cut off: its
-// channel is closed.
-func (d *Deployer) Subscribe() (notices <-chan apps.Notice, cancel func()) { panic("sketch") }
+// A term is one leadership.
+type term struct {
+	epoch   uint64
+	lease   *store.Lease
+	view    *View
+	inbox   chan cluster.Event
+	done    chan struct{} // closed when the term is over
+	waiters waiters
+}
 
 // A Leader is the server that leads.
 type Leader struct {
@@ -41,19 +74,169 @@ type Leader struct {
 	Self  bool
 }
 
-// A View is the committed state of the cluster, for any number of readers at once.
-// What it returns must not be modified.
-type View struct{}
+// New makes a Deployer; Run makes it live.
+func New(cfg Config) *Deployer {
+	if cfg.Log == nil {
+		cfg.Log = slog.Default()
+	}
+	if cfg.TTL == 0 {
+		cfg.TTL = leaseTTL
+	}
+	return &Deployer{cfg: cfg, log: cfg.Log, subscribers: map[*subscriber]bool{}}
+}
 
-func (v *View) App(id apps.ID) (*apps.App, bool)             { panic("sketch") }
-func (v *View) Apps() []*apps.App                            { panic("sketch") } // ordered by id
-func (v *View) InstancesOf(id apps.ID) []apps.Instance       { panic("sketch") } // ordered by serial
-func (v *View) Instance(id string) (apps.Instance, bool)     { panic("sketch") }
-func (v *View) Deployments() []apps.Deployment               { panic("sketch") } // running, oldest first
-func (v *View) DeploymentsOf(id apps.ID) []string            { panic("sketch") } // ids of running ones that affect the app
-func (v *View) Deployment(id string) (apps.Deployment, bool) { panic("sketch") } // also recently ended ones (last 1,000)
-func (v *View) Hosts() []apps.Host                           { panic("sketch") } // ordered by name
-func (v *View) Wait(id apps.ID) (cluster.Wait, bool)         { panic("sketch") }
-func (v *View) Waits() []cluster.Wait                        { panic("sketch") } // ordered by app
-func (v *View) LastFailure(id apps.ID) (apps.Finished, bool) { panic("sketch") }
-func (v *View) Services() []apps.Service                     { panic("sketch") } // ordered by app
+// Run leads whenever the lease can be had, until ctx ends.
+func (d *Deployer) Run(ctx context.Context) error {
+	watched := make(chan struct{})
+	go func() {
+		defer close(watched)
+		d.watchLeader(ctx)
+	}()
+	defer func() { <-watched }()
+	for ctx.Err() == nil {
+		err := d.lead(ctx)
+		if ctx.Err() != nil {
+			break
+		}
+		d.log.Warn("not leading", "why", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryPause):
+		}
+	}
+	return context.Cause(ctx)
+}
+
+// lead is one term: from the lease to its loss.
+func (d *Deployer) lead(ctx context.Context) error {
+	lease, err := d.cfg.Store.Lead(ctx, d.cfg.Name, d.cfg.URL, d.cfg.TTL)
+	if err != nil {
+		return fmt.Errorf("wait for the lease: %w", err)
+	}
+	defer func() {
+		bye, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+		defer cancel()
+		if err := lease.Release(bye); err != nil {
+			d.log.Debug("the lease runs out by itself", "why", err)
+		}
+	}()
+	begun := time.Now()
+	ctx, cancel := lease.Context(ctx)
+	defer cancel()
+	stored, err := d.cfg.Store.Load(ctx)
+	if err != nil {
+		return fmt.Errorf("load the state: %w", err)
+	}
+	t := &term{epoch: lease.Epoch, lease: lease, view: newView(stored), inbox: make(chan cluster.Event, inboxMax), done: make(chan struct{})}
+	state := cluster.New(stored, lease.Epoch, time.Now())
+	d.leader.Store(&Leader{Name: d.cfg.Name, URL: d.cfg.URL, Epoch: lease.Epoch, Self: true})
+	d.term.Store(t)
+	d.log.Info("leading", "epoch", lease.Epoch, "apps", len(stored.Apps), "instances", len(stored.Instances), "hosts", len(stored.Hosts), "took", time.Since(begun).Round(time.Millisecond))
+	defer func() {
+		d.term.Store(nil)
+		d.leader.Store(nil)
+		close(t.done)
+		t.waiters.drop(apps.Errorf(apps.Unavailable, "this server stopped leading before the answer was certain: ask again"))
+		d.dropSubscribers()
+	}()
+	return loop.Run(ctx, measured{state, &d.stats}, t.inbox, func(ctx context.Context, fx cluster.Effects) error {
+		return d.perform(ctx, t, fx)
+	})
+}
+
+// perform does what one Step asked for, in the order that Effects promises. It is
+// the only writer to the store.
+func (d *Deployer) perform(ctx context.Context, t *term, fx cluster.Effects) error {
+	if fx.Empty() {
+		return nil
+	}
+	if !fx.Save.Empty() {
+		begun := time.Now()
+		if err := d.cfg.Store.Commit(ctx, t.epoch, fx.Save); err != nil {
+			return fmt.Errorf("commit: %w", err) // the term ends with it
+		}
+		d.stats.committed(time.Since(begun), len(fx.Save.Notices))
+	}
+	t.view.apply(fx)
+	for _, r := range fx.Reply {
+		t.waiters.answer(r)
+	}
+	for _, a := range fx.Assign {
+		d.posted("assignment", d.cfg.Post.SendAssign(a), "host", a.Host)
+	}
+	for _, s := range fx.Serve {
+		d.posted("service", d.cfg.Post.SendService(s), "app", s.App)
+	}
+	if fx.Roster != nil {
+		d.posted("roster", d.cfg.Post.SendRoster(*fx.Roster))
+	}
+	if len(fx.Save.Notices) > 0 {
+		d.publish(fx.Save.Notices)
+		if d.cfg.Committed != nil {
+			d.cfg.Committed()
+		}
+	}
+	return nil
+}
+
+func (d *Deployer) posted(letter string, err error, attrs ...any) {
+	if err != nil {
+		d.log.Warn("letter not sent", append([]any{"letter", letter, "err", err}, attrs...)...)
+	}
+}
+
+// watchLeader keeps in mind who leads while it is somebody else.
+func (d *Deployer) watchLeader(ctx context.Context) {
+	tick := time.NewTicker(leaderEvery)
+	defer tick.Stop()
+	for {
+		if d.term.Load() == nil {
+			name, url, epoch, ok, err := d.cfg.Store.Leader(ctx)
+			switch {
+			case d.term.Load() != nil: // meanwhile it is us
+			case err == nil && ok && name != d.cfg.Name:
+				d.leader.Store(&Leader{Name: name, URL: url, Epoch: epoch})
+			default:
+				d.leader.CompareAndSwap(d.leader.Load(), nil)
+			}
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// Leader is who leads; ok is false while nobody is known to.
+func (d *Deployer) Leader() (Leader, bool) {
+	if l := d.leader.Load(); l != nil {
+		return *l, true
+	}
+	return Leader{}, false
+}
+
+// View is what is committed, for readers; nil when this server does not lead.
+func (d *Deployer) View() *View {
+	if t := d.term.Load(); t != nil {
+		return t.view
+	}
+	return nil
+}
+
+// Abdicate gives up leadership, and reports whether there was any. The next leader
+// may be this server again.
+func (d *Deployer) Abdicate() bool {
+	t := d.term.Load()
+	if t == nil {
+		return false
+	}
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		defer cancel()
+		if err := t.lease.Release(ctx); err != nil && !errors.Is(err, store.ErrReleased) {
+			d.log.Warn("lease not given back; it runs out", "err", err)
+		}
+	}()
+	return true
+}

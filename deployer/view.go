@@ -1,0 +1,244 @@
+package deployer
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"sync"
+
+	"pacer/apps"
+	"pacer/deployer/cluster"
+)
+
+// endedMax is how many ended deployments a View remembers.
+const endedMax = 1000
+
+// A View is the committed state of the cluster, for any number of readers at once.
+// It is a fold over the rows that the loop committed, so readers see exactly what is
+// stored and never wait for the loop. What it returns must not be modified.
+type View struct {
+	mu          sync.RWMutex
+	apps        map[apps.ID]*appView
+	instances   map[string]*apps.Instance
+	running     map[string]apps.Deployment
+	ended       map[string]apps.Deployment
+	endedOrder  []string // ids, oldest first
+	hosts       map[string]apps.Host
+	services    map[apps.ID]apps.Service
+}
+
+type appView struct {
+	spec      *apps.App // nil: only its last instances are left
+	instances map[string]*apps.Instance
+	failure   *apps.Finished
+	wait      cluster.Wait
+}
+
+func newView(stored cluster.Stored) *View {
+	v := &View{
+		apps: map[apps.ID]*appView{}, instances: map[string]*apps.Instance{},
+		running: map[string]apps.Deployment{}, ended: map[string]apps.Deployment{}, hosts: map[string]apps.Host{}, services: map[apps.ID]apps.Service{},
+	}
+	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts})
+	return v
+}
+
+func (v *View) apply(fx cluster.Effects) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	v.fold(fx.Save)
+	for _, w := range fx.Waits {
+		if a := v.apps[w.App]; a != nil {
+			a.wait = w
+		}
+	}
+	for _, s := range fx.Serve {
+		if s.Gone {
+			delete(v.services, s.App)
+		} else {
+			v.services[s.App] = s
+		}
+	}
+}
+
+func (v *View) fold(c cluster.Changes) {
+	for _, spec := range c.Apps {
+		v.app(spec.ID).spec = spec
+	}
+	for _, in := range c.Instances {
+		v.instances[in.ID] = &in
+		v.app(in.App).instances[in.ID] = &in
+	}
+	for _, f := range c.Finished {
+		delete(v.instances, f.ID)
+		a := v.app(f.App)
+		delete(a.instances, f.ID)
+		switch f.End {
+		case apps.EndFailed, apps.EndLost, apps.EndUnhealthy:
+			a.failure = &f
+		}
+	}
+	for _, id := range c.GoneApps {
+		delete(v.apps, id)
+	}
+	for _, d := range c.Deployments {
+		if d.State == apps.DeploymentRunning {
+			v.running[d.ID] = d
+			continue
+		}
+		delete(v.running, d.ID)
+		v.ended[d.ID] = d
+		v.endedOrder = append(v.endedOrder, d.ID)
+	}
+	for ; len(v.endedOrder) > endedMax; v.endedOrder = v.endedOrder[1:] {
+		delete(v.ended, v.endedOrder[0])
+	}
+	for _, h := range c.Hosts {
+		v.hosts[h.Name] = h
+	}
+	for _, name := range c.GoneHosts {
+		delete(v.hosts, name)
+	}
+}
+
+func (v *View) app(id apps.ID) *appView {
+	a := v.apps[id]
+	if a == nil {
+		a = &appView{instances: map[string]*apps.Instance{}}
+		v.apps[id] = a
+	}
+	return a
+}
+
+// App is the present spec of an app; one that is being deleted is not there.
+func (v *View) App(id apps.ID) (*apps.App, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if a := v.apps[id]; a != nil && a.spec != nil && !a.spec.Deleted {
+		return a.spec, true
+	}
+	return nil, false
+}
+
+// Apps are all apps, ordered by id.
+func (v *View) Apps() []*apps.App {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	out := make([]*apps.App, 0, len(v.apps))
+	for _, a := range v.apps {
+		if a.spec != nil && !a.spec.Deleted {
+			out = append(out, a.spec)
+		}
+	}
+	slices.SortFunc(out, func(a, b *apps.App) int { return cmp.Compare(a.ID, b.ID) })
+	return out
+}
+
+// InstancesOf are the instances of an app that are not gone, in the order in which
+// they were made.
+func (v *View) InstancesOf(id apps.ID) []apps.Instance {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	a := v.apps[id]
+	if a == nil {
+		return nil
+	}
+	out := make([]apps.Instance, 0, len(a.instances))
+	for _, in := range a.instances {
+		out = append(out, *in)
+	}
+	slices.SortFunc(out, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	return out
+}
+
+// Instance is one that is not gone.
+func (v *View) Instance(id string) (apps.Instance, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if in := v.instances[id]; in != nil {
+		return *in, true
+	}
+	return apps.Instance{}, false
+}
+
+// Deployments are the running ones, oldest first.
+func (v *View) Deployments() []apps.Deployment {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(v.running), func(a, b apps.Deployment) int {
+		return cmp.Or(a.Started.Compare(b.Started), cmp.Compare(a.ID, b.ID))
+	})
+}
+
+// DeploymentsOf are the ids of the running deployments that have a part for the app.
+func (v *View) DeploymentsOf(id apps.ID) []string {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var out []string
+	for _, d := range v.running {
+		if _, affects := d.Affects(id); affects {
+			out = append(out, d.ID)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// Deployment is a deployment that runs, or one of the last that ended.
+func (v *View) Deployment(id string) (apps.Deployment, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if d, ok := v.running[id]; ok {
+		return d, true
+	}
+	d, ok := v.ended[id]
+	return d, ok
+}
+
+// Hosts are all hosts, ordered by name.
+func (v *View) Hosts() []apps.Host {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(v.hosts), func(a, b apps.Host) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Wait is why instances of an app wait for a host; ok is false when none does.
+func (v *View) Wait(id apps.ID) (cluster.Wait, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if a := v.apps[id]; a != nil && a.wait.Waiting > 0 {
+		return a.wait, true
+	}
+	return cluster.Wait{}, false
+}
+
+// Waits are all apps with instances that wait for a host, ordered by app.
+func (v *View) Waits() []cluster.Wait {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	var out []cluster.Wait
+	for _, a := range v.apps {
+		if a.wait.Waiting > 0 {
+			out = append(out, a.wait)
+		}
+	}
+	slices.SortFunc(out, func(a, b cluster.Wait) int { return cmp.Compare(a.App, b.App) })
+	return out
+}
+
+// LastFailure is the last instance of an app that failed, in this term of the leader.
+func (v *View) LastFailure(id apps.ID) (apps.Finished, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if a := v.apps[id]; a != nil && a.failure != nil {
+		return *a.failure, true
+	}
+	return apps.Finished{}, false
+}
+
+// Services are the letters that balancers have, ordered by app.
+func (v *View) Services() []apps.Service {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(v.services), func(a, b apps.Service) int { return cmp.Compare(a.App, b.App) })
+}
