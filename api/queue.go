@@ -45,7 +45,7 @@ func (l *lookup) queued(app *apps.App, wait cluster.Wait) wire.QueueItem {
 		Delay: wire.Delay{TimeLeftSeconds: left, Overdue: left == 0},
 		ProcessedOffersSummary: wire.OffersSummary{
 			UnusedOffersCount:          refused(wait),
-			ProcessedOffersCount:       refused(wait) + wait.Placed,
+			ProcessedOffersCount:       refused(wait),
 			RejectSummaryLastOffers:    summary,
 			RejectSummaryLaunchAttempt: summary,
 		},
@@ -75,7 +75,7 @@ func rejects(wait cluster.Wait) []wire.RejectReason {
 		}
 		declined[name] += reason.Hosts
 	}
-	left := refused(wait) + wait.Placed
+	left := refused(wait)
 	list := make([]wire.RejectReason, len(funnel))
 	for i, name := range funnel {
 		list[i] = wire.RejectReason{Reason: name, Declined: declined[name], Processed: left}

@@ -17,14 +17,14 @@ const endedMax = 1000
 // It is a fold over the rows that the loop committed, so readers see exactly what is
 // stored and never wait for the loop. What it returns must not be modified.
 type View struct {
-	mu          sync.RWMutex
-	apps        map[apps.ID]*appView
-	instances   map[string]*apps.Instance
-	running     map[string]apps.Deployment
-	ended       map[string]apps.Deployment
-	endedOrder  []string // ids, oldest first
-	hosts       map[string]apps.Host
-	services    map[apps.ID]apps.Service
+	mu         sync.RWMutex
+	apps       map[apps.ID]*appView
+	instances  map[string]*apps.Instance
+	running    map[string]apps.Deployment
+	ended      map[string]apps.Deployment
+	endedOrder []string // ids, oldest first
+	hosts      map[string]apps.Host
+	services   map[apps.ID]apps.Service
 }
 
 type appView struct {
