@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/url"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/nats-io/nats-server/v2/server"
@@ -216,8 +217,15 @@ func (l serverLog) say(level slog.Level, format string, v []any) {
 }
 
 func (l serverLog) Noticef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
-func (l serverLog) Warnf(format string, v ...any)   { l.say(slog.LevelWarn, format, v) }
 func (l serverLog) Fatalf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
-func (l serverLog) Errorf(format string, v ...any)  { l.say(slog.LevelError, format, v) }
-func (l serverLog) Debugf(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
-func (l serverLog) Tracef(format string, v ...any)  { l.say(slog.LevelDebug, format, v) }
+
+// Warnf leaves out the warning about plain passwords in a configuration file: ours
+// is in memory, made at start.
+func (l serverLog) Warnf(format string, v ...any) {
+	if !strings.HasPrefix(format, "Plaintext passwords") {
+		l.say(slog.LevelWarn, format, v)
+	}
+}
+func (l serverLog) Errorf(format string, v ...any) { l.say(slog.LevelError, format, v) }
+func (l serverLog) Debugf(format string, v ...any) { l.say(slog.LevelDebug, format, v) }
+func (l serverLog) Tracef(format string, v ...any) { l.say(slog.LevelDebug, format, v) }

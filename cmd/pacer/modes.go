@@ -87,7 +87,7 @@ func dev(ctx context.Context, cfg nodeConfig) error {
 	n.openControl(ctx)
 	n.openAgents(ctx, n.connector())
 	return n.run(ctx, func() {
-		n.list.title("started in %s    try: curl -X POST http://%s/v2/apps -d @examples/hello/hello.json", time.Since(begun).Round(10*time.Millisecond), n.cfg.HTTP)
+		n.list.title("started in %s    try: pacer app apply examples/hello/hello.json", time.Since(begun).Round(10*time.Millisecond))
 	})
 }
 

@@ -373,7 +373,7 @@ func (n *node) openAgent(ctx context.Context, e engineConfig, connect func(ctx c
 		return
 	}
 	n.onClose(conn.Close)
-	a, err := agent.New(agent.Config{Host: e.Host, Runtime: runtime, Post: reports{conn}, Log: n.log.With("host", e.Host.Name)})
+	a, err := agent.New(agent.Config{Host: e.Host, Runtime: runtime, Post: reports{conn}, Log: n.log})
 	if err != nil {
 		n.list.problem("agent", err, "")
 		return
