@@ -49,7 +49,24 @@ type Deployment struct {
 	Ended   time.Time       `json:"ended,omitzero"`
 	State   DeploymentState `json:"state"`
 	Reason  string          `json:"reason,omitempty"` // why it failed or was cancelled
+
+	// Rollback: when it cannot succeed it fails by itself, and another deployment
+	// goes back to the specs before. Otherwise it tries on for ever, as Marathon's do.
+	Rollback bool       `json:"rollback,omitempty"`
+	Failures map[ID]int `json:"failures,omitempty"` // instances of the new specs that failed
+	Trouble  string     `json:"trouble,omitempty"`  // why it does not get on, in words; may pass
+	Cause    Cause      `json:"cause,omitempty"`    // of Trouble
+	Next     string     `json:"next,omitempty"`     // the deployment that goes back, when it failed
 }
+
+// A Cause is the kind of trouble that a deployment is in.
+type Cause string
+
+// The causes of trouble.
+const (
+	CauseFailing     Cause = "failing"     // instances of the new specs fail again and again
+	CauseUnplaceable Cause = "unplaceable" // no host takes them
+)
 
 // Affects reports whether the deployment has an action on the app, and in which
 // step the last one is.

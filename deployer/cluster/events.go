@@ -21,6 +21,7 @@ type (
 		Restart    []apps.ID // each must exist; every instance is replaced
 		Kill       []string  // instances to be the victims of a scale-down in Edit
 		Force      bool      // cancel the deployments that hold these apps
+		Rollback   bool      // go back by itself when it cannot succeed; an app can ask for it by the label PACER_ROLLBACK=auto
 		ClientIP   string    // for the notice
 		URI        string    // for the notice
 	}

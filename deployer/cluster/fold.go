@@ -65,6 +65,7 @@ func (s *State) foldChange(c Change) {
 	}}
 	accepted := s.acceptAll(target, restart, version, d)
 	d.Steps = s.plan(d, accepted)
+	d.Rollback = c.Rollback || wantsRollback(accepted)
 	if err := s.unlock(c, d); err != nil {
 		for _, spec := range accepted {
 			s.releasePorts(spec)

@@ -64,6 +64,7 @@ func (s *State) tellWaits() {
 		} else {
 			a.refusal = placement.Refusal{}
 		}
+		s.refusedSince(a, w)
 		if !reflect.DeepEqual(w, a.wait) {
 			a.wait = w
 			s.fx.Waits = append(s.fx.Waits, w)

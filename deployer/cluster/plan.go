@@ -111,6 +111,9 @@ func (s *State) advance() {
 	s.looked = map[string]*deployment{}
 	for _, id := range sortedKeys(looked) {
 		d := looked[id]
+		if s.deployments[d.ID] == d && s.hopeless(d) {
+			s.giveUp(d)
+		}
 		for s.deployments[d.ID] == d && s.stepDone(d) {
 			s.tell(apps.Notice{Type: "deployment_step_success", Deployment: d.snapshot()})
 			d.Step++

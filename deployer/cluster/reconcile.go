@@ -240,6 +240,7 @@ func (s *State) failed(in *instance, end apps.End, code int, why string) {
 		return
 	}
 	s.penalise(in)
+	s.countFailure(in, why)
 	s.finish(in, end, code, why)
 }
 

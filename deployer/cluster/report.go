@@ -210,6 +210,7 @@ func (s *State) judge(in *instance, run apps.InstanceReport) {
 		s.tell(apps.Notice{Type: "unhealthy_instance_kill_event", App: in.App, Version: in.Version, Instance: in.copy(), Message: run.Health[i].Cause})
 		in.end = apps.EndUnhealthy
 		s.penalise(in)
+		s.countFailure(in, "unhealthy: "+run.Health[i].Cause)
 		s.leave(in, "unhealthy: "+run.Health[i].Cause)
 	}
 }

@@ -74,6 +74,7 @@ type app struct {
 	wait    Wait              // as last told
 	refusal placement.Refusal // why its instances were refused last
 	due     time.Time         // its earliest date; zero: none
+	noRoom  time.Time         // no host has taken its instances since; zero: one did
 }
 
 type instance struct {
