@@ -1,0 +1,163 @@
+package sim
+
+import (
+	"fmt"
+
+	"pacer/apps"
+	"pacer/deployer/cluster"
+)
+
+// Messages of the core that tell why it let an instance go.
+const (
+	whyReplaced   = "replaced by a newer version"
+	whyScaledDown = "scaled down"
+)
+
+// What was true before a commit.
+type before struct {
+	steps  map[string]int        // of the running deployments that change
+	left   map[apps.ID]bool      // apps of which the core let a ready instance go, for a deployment's sake
+	made   map[apps.ID]int       // new instances
+	rolled map[apps.ID]*apps.App // apps under a rolling update, before
+	hosts  map[string]bool       // hosts whose books change
+}
+
+// judgeChanges notes, before a commit is stored, what judge has to look at.
+func (st *store) judgeChanges(c cluster.Changes) before {
+	b := before{steps: map[string]int{}, left: map[apps.ID]bool{}, made: map[apps.ID]int{}, rolled: map[apps.ID]*apps.App{}, hosts: map[string]bool{}}
+	for i := range c.Deployments {
+		if d := st.deployments[c.Deployments[i].ID]; d != nil {
+			b.steps[d.ID] = d.Step
+		}
+	}
+	for i := range c.Instances {
+		in := &c.Instances[i]
+		old := st.instances[in.ID]
+		switch {
+		case old == nil:
+			b.made[in.App]++
+		case old.State < apps.Draining && in.State >= apps.Draining && in.Ready && !in.Unreachable:
+			if in.Message == whyReplaced || in.Message == whyScaledDown && !st.named(in.ID) {
+				b.left[in.App] = true
+			}
+		}
+		if in.Host != "" && (old == nil || old.Host == "") {
+			b.hosts[in.Host] = true
+		}
+	}
+	return b
+}
+
+// named reports whether a user named the instance as a victim.
+func (st *store) named(id string) bool {
+	for _, d := range st.deployments {
+		for _, k := range d.Kill {
+			if k == id {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// heldBy is the running deployment that has the app, and what its present step does
+// to it.
+func (st *store) heldBy(id apps.ID) (d *apps.Deployment, action apps.ActionKind) {
+	for _, d := range st.deployments {
+		if _, takesPart := d.Old[id]; takesPart {
+			action, _ := d.Action(id)
+			return d, action
+		}
+	}
+	return nil, ""
+}
+
+// inForce is the spec that the app has to follow now.
+func (st *store) inForce(id apps.ID) *apps.App {
+	if d, _ := st.heldBy(id); d != nil {
+		if step, ok := d.Affects(id); ok && d.Step < step {
+			return d.Old[id]
+		}
+	}
+	return st.apps[id]
+}
+
+// judge holds what a commit did against the promises.
+//
+//	1  of a deployment, the core lets a ready instance go only while HealthyMin others are ready;
+//	2  in a rolling update it starts none beyond LiveMax;
+//	9  no host is given more than it has, nor a port twice.
+func (st *store) judge(c cluster.Changes, b before) {
+	w := st.w
+	for _, id := range sorted(b.left) {
+		spec := st.inForce(id)
+		if spec == nil {
+			continue
+		}
+		ready := 0
+		for _, in := range st.byApp[id] {
+			if in.State == apps.Running && in.Ready && !in.Unreachable {
+				ready++
+			}
+		}
+		if ready < spec.HealthyMin() {
+			w.fail("%s: the core let a ready instance go and leaves %d ready, but the minimum is %d of %d:%s", id, ready, spec.HealthyMin(), spec.Instances, st.list(id))
+		}
+	}
+	for _, id := range sorted(b.made) {
+		d, action := st.heldBy(id)
+		if d == nil || action != apps.RestartApplication {
+			continue
+		}
+		if step, known := b.steps[d.ID]; known && step != d.Step {
+			continue // made before this step of the deployment began
+		}
+		spec, live, old := st.apps[id], 0, 0
+		for _, in := range st.byApp[id] {
+			if in.Unreachable {
+				continue
+			}
+			live++
+			if !spec.Current(in.Version) {
+				old++
+			}
+		}
+		if old > 0 && live > spec.LiveMax() {
+			w.fail("%s: the core made %d instances in a rolling update, and %d live, but the maximum is %d:%s", id, b.made[id], live, spec.LiveMax(), st.list(id))
+		}
+	}
+	for _, name := range sorted(b.hosts) {
+		st.judgeHost(name)
+	}
+}
+
+func (st *store) judgeHost(name string) {
+	h, known := st.hosts[name]
+	if !known {
+		return
+	}
+	var held apps.Resources
+	ports := map[int]string{}
+	for _, in := range st.byHost[name] {
+		held = held.Plus(in.Needs)
+		for _, p := range in.Ports {
+			if other := ports[p]; p > 0 && other != "" {
+				st.w.fail("host %s: port %d is given to %s and to %s", name, p, min(other, in.ID), max(other, in.ID))
+			}
+			ports[p] = in.ID
+		}
+	}
+	if !held.Fits(h.Total) {
+		st.w.fail("host %s: %+v is given of %+v", name, held, h.Total)
+	}
+}
+
+// list is the instances of an app, for people.
+func (st *store) list(id apps.ID) string {
+	out := ""
+	for _, name := range sorted(st.byApp[id]) {
+		in := st.byApp[id][name]
+		out += fmt.Sprintf("\n  %s v%d %s on %q ready=%v unreachable=%v %s", in.ID, in.Version%1e6, in.State, in.Host, in.Ready, in.Unreachable, in.Message)
+	}
+	return out
+}

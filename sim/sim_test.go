@@ -1,0 +1,79 @@
+package sim
+
+import (
+	"context"
+	"flag"
+	"os"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+var (
+	seeds = flag.Int("seeds", 300, "how many histories TestHistories lives")
+	first = flag.Uint64("first", 1, "the first of them")
+	seed  = flag.Uint64("seed", 0, "the one that TestSim lives")
+	trace = flag.Bool("trace", false, "have TestSim tell all that happens")
+)
+
+// TestHistories lives many histories, each twice.
+func TestHistories(t *testing.T) {
+	began := time.Now()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var next atomic.Uint64
+	next.Store(*first - 1)
+	var mu sync.Mutex
+	var sum Result
+	lived, failed := 0, 0
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for ctx.Err() == nil {
+				n := next.Add(1)
+				if n >= *first+uint64(*seeds) {
+					return
+				}
+				res, err := Live(n)
+				mu.Lock()
+				lived++
+				sum.Lived += res.Lived
+				sum.Steps += res.Steps
+				sum.Terms += res.Terms
+				sum.Ended += res.Ended
+				if err != nil {
+					failed++
+					t.Error(err)
+					if failed >= 5 {
+						cancel()
+					}
+				}
+				mu.Unlock()
+			}
+		})
+	}
+	workers.Wait()
+	t.Logf("%d deployments ended, %d leaders, %d steps", sum.Ended, sum.Terms, sum.Steps)
+	t.Logf("%d histories, each lived twice, %d failed: %.1f simulated hours in %v", lived, failed, sum.Lived.Hours(), time.Since(began).Round(10*time.Millisecond))
+}
+
+// TestSim lives one history: the one of -seed.
+func TestSim(t *testing.T) {
+	if *seed == 0 {
+		t.Skip("no -seed is given")
+	}
+	w := New(*seed)
+	if *trace {
+		w.Trace = os.Stdout
+	}
+	if _, err := w.Live(); err != nil {
+		t.Fatal(err)
+	}
+	res, err := Live(*seed)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%+v", res)
+}
