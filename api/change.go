@@ -14,6 +14,7 @@ import (
 // change submits one deployment: what c says, with the rest filled in.
 func (d *door) change(r *http.Request, c cluster.Change) (cluster.Reply, error) {
 	c.Deployment, c.ClientIP, c.URI = uuid.NewString(), clientIP(r), r.URL.RequestURI()
+	c.Rollback = r.URL.Query().Get("rollback") == "auto" // Pacer's own: go back if it cannot succeed
 	return d.submit(r, func(request string) cluster.Event {
 		c.Request = request
 		return c

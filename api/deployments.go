@@ -111,6 +111,7 @@ func (d *door) getDeployment(w http.ResponseWriter, r *http.Request) error {
 	out := wire.DeploymentStatus{
 		ID: dep.ID, Version: dep.Version.String(), State: string(dep.State), Reason: dep.Reason,
 		AffectedApps: affected(&dep), Steps: steps(&dep), CurrentStep: currentStep(&dep),
+		Rollback: dep.Rollback, Trouble: dep.Trouble, Cause: string(dep.Cause), Next: dep.Next,
 		StartedAt: stamp(dep.Started), EndedAt: stamp(dep.Ended), Waiting: []wire.AppWait{},
 	}
 	for _, id := range out.AffectedApps {

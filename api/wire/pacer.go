@@ -78,7 +78,11 @@ type DeploymentStatus struct {
 	Reason       string   `json:"reason,omitzero"` // why it failed or was cancelled
 	AffectedApps []string `json:"affectedApps"`
 	Steps        []Step   `json:"steps"`
-	CurrentStep  int      `json:"currentStep"` // from 1; 0 before the first
+	CurrentStep  int      `json:"currentStep"`      // from 1; 0 before the first
+	Rollback     bool     `json:"rollback"`         // it goes back by itself when it cannot succeed
+	Trouble      string   `json:"trouble,omitzero"` // why it does not get on; may pass
+	Cause        string   `json:"cause,omitzero"`   // of the trouble: failing or unplaceable
+	Next         string   `json:"next,omitzero"`    // the deployment that goes back, when this one failed
 	StartedAt    string   `json:"startedAt"`
 	EndedAt      string   `json:"endedAt,omitzero"`
 	// Waiting says why instances of the affected apps have no host yet.
