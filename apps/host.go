@@ -15,6 +15,7 @@ type Host struct {
 	Agent      string            `json:"agent,omitempty"`  // version of the agent
 
 	Cordoned bool      `json:"cordoned,omitempty"` // gets nothing new
+	Draining bool      `json:"draining,omitempty"` // what runs on it is moved away, within the apps' capacity rules
 	Lost     bool      `json:"lost,omitempty"`     // silent for too long, or its engine is away
 	Since    time.Time `json:"since,omitzero"`     // Lost or up since then
 	Message  string    `json:"message,omitempty"`

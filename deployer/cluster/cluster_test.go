@@ -251,3 +251,36 @@ func TestALostHostsInstancesRunElsewhere(t *testing.T) {
 		}
 	}
 }
+
+func TestADrainedHostIsEmptiedWithoutGoingBelowTheMinimum(t *testing.T) {
+	w := newWorld(t, "h1", "h2", "h3")
+	w.put(web(6))
+	w.settle()
+
+	w.step(Drain{Request: "r", Host: "h1", On: true})
+	for range 50 {
+		ready := 0
+		for _, in := range w.s.instances {
+			if in.Ready && in.State == apps.Running {
+				ready++
+			}
+		}
+		if ready < 6 {
+			t.Fatalf("%d of 6 are ready while the host is drained", ready)
+		}
+		w.settle()
+	}
+
+	for _, in := range w.s.instances {
+		if in.Host == "h1" {
+			t.Fatalf("%s is still on the drained host, %s", in.ID, in.State)
+		}
+	}
+	if w.count(apps.Running) != 6 {
+		t.Fatalf("want 6 running elsewhere, got %d", w.count(apps.Running))
+	}
+	w.step(Drain{Request: "r", Host: "h1"})
+	if r := w.s.board.Explain(web(1)); len(r.Reasons) != 0 {
+		t.Fatalf("the host should take part again: %+v", r)
+	}
+}

@@ -55,6 +55,14 @@ type (
 		On      bool
 	}
 
+	// Drain has everything on a host moved away, within the capacity rules of each
+	// app, and nothing new come; or, not On, lets it take part again.
+	Drain struct {
+		Request string
+		Host    string
+		On      bool
+	}
+
 	// Forget removes a host that is lost and will not come back.
 	Forget struct {
 		Request string
@@ -92,6 +100,7 @@ func (Kill) event()       {}
 func (Cancel) event()     {}
 func (ResetDelay) event() {}
 func (Cordon) event()     {}
+func (Drain) event()      {}
 func (Forget) event()     {}
 func (Reported) event()   {}
 func (Left) event()       {}

@@ -30,6 +30,8 @@ func (s *State) fold(ev Event) {
 		s.foldResetDelay(ev)
 	case Cordon:
 		s.foldCordon(ev)
+	case Drain:
+		s.foldDrain(ev)
 	case Forget:
 		s.foldForget(ev)
 	case Reported:
@@ -404,6 +406,23 @@ func (s *State) foldCordon(c Cordon) {
 		s.saveHost(h)
 	}
 	s.reply(Reply{Request: c.Request})
+}
+
+func (s *State) foldDrain(d Drain) {
+	h := s.hosts[d.Host]
+	if h == nil {
+		s.refuse(d.Request, apps.Errorf(apps.NotFound, "Host '%s' does not exist", d.Host))
+		return
+	}
+	if h.Draining != d.On {
+		h.Draining = d.On
+		s.offer(h)
+		s.saveHost(h)
+		for _, in := range h.runs {
+			s.touch(in.app)
+		}
+	}
+	s.reply(Reply{Request: d.Request})
 }
 
 func (s *State) foldForget(f Forget) {

@@ -27,36 +27,43 @@ func (s *State) inForce(a *app) (spec *apps.App, action apps.ActionKind) {
 
 // A census is an app's instances by what they are to a reconciliation.
 type census struct {
-	current []*instance // of the present configuration, and staying
-	old     []*instance // of an older one, and staying
+	current []*instance // staying
+	old     []*instance // to be replaced: of an older configuration, or on a host that is drained
 	going   int         // Draining or Stopping
 	ready   int         // of those that stay: ready, and every balancer knows it
 }
 
 func (c census) live() int { return len(c.current) + len(c.old) + c.going }
 
-// count looks at the sets. Instances of lost hosts that are to be replaced do not
-// count at all.
-func (s *State) count(a *app, spec *apps.App) census {
+// count looks at the sets. Instances of an older configuration are to be replaced
+// only while a deployment is at it: after a cancelled one they may stay. Instances of
+// lost hosts that are to be replaced do not count at all.
+func (s *State) count(a *app, spec *apps.App, action apps.ActionKind) census {
 	var c census
 	for _, in := range a.instances {
 		switch {
 		case in.State >= apps.Draining:
 			c.going++
 		case s.inactive(in):
-		case spec.Current(in.Version):
-			c.current = append(c.current, in)
-			if s.serving(in) {
+		case action == apps.RestartApplication && !spec.Current(in.Version), s.drained(in):
+			c.old = append(c.old, in)
+			if in.Ready && !in.Unreachable {
 				c.ready++
 			}
 		default:
-			c.old = append(c.old, in)
-			if in.Ready && !in.Unreachable {
+			c.current = append(c.current, in)
+			if s.serving(in) {
 				c.ready++
 			}
 		}
 	}
 	return c
+}
+
+// drained reports whether the instance's host is being emptied.
+func (s *State) drained(in *instance) bool {
+	h := s.hosts[in.Host]
+	return h != nil && h.Draining
 }
 
 // serving reports whether an instance is ready and every live balancer has
@@ -66,11 +73,11 @@ func (s *State) serving(in *instance) bool {
 }
 
 func (s *State) readyCount(a *app) int {
-	spec, _ := s.inForce(a)
+	spec, action := s.inForce(a)
 	if spec == nil {
 		return 0
 	}
-	return s.count(a, spec).ready
+	return s.count(a, spec, action).ready
 }
 
 // reconcile compares what is wanted of an app with what is there.
@@ -84,8 +91,8 @@ func (s *State) reconcile(a *app) {
 			s.finish(in, apps.EndStopped, 0, "its version was replaced before it had a host")
 		}
 	}
-	c := s.count(a, spec)
-	if action == apps.RestartApplication && len(c.old) > 0 && spec.Instances > 0 {
+	c := s.count(a, spec, action)
+	if len(c.old) > 0 && spec.Instances > 0 {
 		s.roll(a, spec, c)
 	} else {
 		all := slices.Concat(c.current, c.old)
@@ -116,7 +123,11 @@ func (s *State) roll(a *app, spec *apps.App, c census) {
 			}
 			ready--
 		}
-		s.leave(in, "replaced by a newer version")
+		why := "replaced by a newer version"
+		if s.drained(in) {
+			why = "moved away from host " + in.Host + ", which is drained"
+		}
+		s.leave(in, why)
 	}
 }
 
@@ -197,9 +208,11 @@ func (s *State) actionDone(action apps.Action) bool {
 	if a == nil {
 		return true
 	}
-	c := s.count(a, a.spec)
-	if action.Kind == apps.RestartApplication && len(c.old) > 0 {
-		return false
+	c := s.count(a, a.spec, action.Kind)
+	for _, in := range c.old {
+		if !a.spec.Current(in.Version) {
+			return false
+		}
 	}
 	return c.going == 0 && len(c.current)+len(c.old) == a.spec.Instances && c.ready == a.spec.Instances
 }

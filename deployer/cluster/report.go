@@ -92,7 +92,7 @@ func (s *State) resend(h *host) {
 // describe takes over what the host is and has.
 func (s *State) describe(h *host, r apps.Report) {
 	next := r.Host
-	next.Cordoned, next.Lost, next.Since, next.Message = h.Cordoned, h.Lost, h.Since, h.Message
+	next.Cordoned, next.Draining, next.Lost, next.Since, next.Message = h.Cordoned, h.Draining, h.Lost, h.Since, h.Message
 	if r.Down != "" { // it cannot say what it has
 		next.Total, next.Engine = h.Total, h.Engine
 	}
@@ -357,6 +357,8 @@ func (s *State) offer(h *host) {
 	switch {
 	case h.Lost:
 		closed = "lost"
+	case h.Draining:
+		closed = "draining"
 	case h.Cordoned:
 		closed = "cordoned"
 	case !h.fresh:
