@@ -44,7 +44,7 @@ func host(h *apps.Host, used apps.Resources, instances int) wire.Host {
 	out := wire.Host{
 		Name: h.Name, Addr: h.Addr, Zone: h.Zone, Region: h.Region, Engine: h.Engine, Agent: h.Agent,
 		Total: resources(h.Total), Used: resources(used), Ports: ranges(h.Ports), Attributes: map[string]string{},
-		Instances: instances, State: "up", Cordoned: h.Cordoned, Lost: h.Lost, Since: stamp(h.Since), Message: h.Message,
+		Instances: instances, State: "up", Cordoned: h.Cordoned, Draining: h.Draining, Lost: h.Lost, Since: stamp(h.Since), Message: h.Message,
 	}
 	for name, v := range h.Attributes {
 		out.Attributes[name] = v
@@ -52,6 +52,10 @@ func host(h *apps.Host, used apps.Resources, instances int) wire.Host {
 	switch {
 	case h.Lost:
 		out.State = "lost"
+	case h.Draining && instances == 0:
+		out.State = "drained"
+	case h.Draining:
+		out.State = "draining"
 	case h.Cordoned:
 		out.State = "cordoned"
 	}
@@ -92,16 +96,31 @@ func (d *door) getHost(w http.ResponseWriter, r *http.Request) error {
 	return d.ok(w, host(&h, used[h.Name], number[h.Name]))
 }
 
-func (d *door) cordonHost(w http.ResponseWriter, r *http.Request) error {
+func (d *door) updateHost(w http.ResponseWriter, r *http.Request) error {
 	var body wire.HostUpdate
 	if err := read(w, r, &body); err != nil {
 		return err
 	}
-	_, err := d.submit(r, func(request string) cluster.Event {
-		return cluster.Cordon{Request: request, Host: hostName(r), On: *body.Cordoned}
-	})
-	if err != nil {
-		return err
+	if body.Cordoned == nil && body.Draining == nil {
+		return invalid("Invalid JSON", "/", "error.path.missing")
+	}
+	for _, change := range []struct {
+		on    *bool
+		event func(request string, on bool) cluster.Event
+	}{
+		{body.Cordoned, func(request string, on bool) cluster.Event {
+			return cluster.Cordon{Request: request, Host: hostName(r), On: on}
+		}},
+		{body.Draining, func(request string, on bool) cluster.Event {
+			return cluster.Drain{Request: request, Host: hostName(r), On: on}
+		}},
+	} {
+		if change.on == nil {
+			continue
+		}
+		if _, err := d.submit(r, func(request string) cluster.Event { return change.event(request, *change.on) }); err != nil {
+			return err
+		}
 	}
 	return d.getHost(w, r)
 }

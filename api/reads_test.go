@@ -270,10 +270,10 @@ func TestDeploymentsThatRunAndThatHaveEnded(t *testing.T) {
 			"currentStep":2,"totalSteps":2}]`,
 		"/pacer/v1/deployments/d1": `{"id":"d1","version":"1970-01-01T00:00:05.000Z","state":"running","affectedApps":["/shop/db","/shop/web"],
 			"steps":[{"actions":[{"action":"StartApplication","app":"/shop/web"}]},{"actions":[{"action":"ScaleApplication","app":"/shop/web"},{"action":"RestartApplication","app":"/shop/db"}]}],
-			"currentStep":2,"startedAt":"2026-01-01T12:00:00.000Z","waiting":[{"app":"/shop/web","waiting":1,"since":"2026-01-01T12:00:00.000Z","hosts":1,
+			"currentStep":2,"rollback":false,"startedAt":"2026-01-01T12:00:00.000Z","waiting":[{"app":"/shop/web","waiting":1,"since":"2026-01-01T12:00:00.000Z","hosts":1,
 			"reasons":[{"reason":"InsufficientCpus","text":"too few cores","hosts":1}]}]}`,
 		"/pacer/v1/deployments/d2": `{"id":"d2","version":"1970-01-01T00:00:06.000Z","state":"failed","reason":"no host","affectedApps":[],"steps":[],"currentStep":0,
-			"startedAt":"2026-01-01T12:00:00.000Z","endedAt":"2026-01-01T12:01:00.000Z","waiting":[]}`,
+			"rollback":false,"startedAt":"2026-01-01T12:00:00.000Z","endedAt":"2026-01-01T12:01:00.000Z","waiting":[]}`,
 	} {
 		if diff := cmp.Diff(indent(t, want), indent(t, do(t, server, "GET", path, "").body)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)
@@ -324,9 +324,9 @@ func TestHostsAndWhatTheyHold(t *testing.T) {
 	}
 	server := serve(t, l.config())
 	const h1 = `{"name":"h1","addr":"127.0.1.1","zone":"z1","total":{"cpus":4,"mem":8192,"disk":100,"gpus":0},"used":{"cpus":1.5,"mem":300,"disk":0,"gpus":0},
-		"ports":"[31000-32000]","attributes":{},"instances":3,"state":"up","cordoned":false,"lost":false,"since":"2026-01-01T12:00:00.000Z"}`
+		"ports":"[31000-32000]","attributes":{},"instances":3,"state":"up","cordoned":false,"draining":false,"lost":false,"since":"2026-01-01T12:00:00.000Z"}`
 	const h2 = `{"name":"h2","addr":"127.0.1.2","total":{"cpus":0,"mem":0,"disk":0,"gpus":0},"used":{"cpus":1,"mem":200,"disk":0,"gpus":0},
-		"ports":"[]","attributes":{"rack":"r2"},"instances":2,"state":"cordoned","cordoned":true,"lost":false}`
+		"ports":"[]","attributes":{"rack":"r2"},"instances":2,"state":"cordoned","cordoned":true,"draining":false,"lost":false}`
 	for path, want := range map[string]string{"/pacer/v1/hosts": `{"hosts":[` + h1 + `,` + h2 + `]}`, "/pacer/v1/hosts/h1": h1, "/pacer/v1/hosts/h%32": h2} {
 		if diff := cmp.Diff(indent(t, want), indent(t, do(t, server, "GET", path, "").body)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)

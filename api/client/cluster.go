@@ -123,6 +123,13 @@ func (c *Client) Cordon(ctx context.Context, name string, on bool) (wire.Host, e
 	return out, err
 }
 
+// Drain has everything on a host moved away, or lets it take part again.
+func (c *Client) Drain(ctx context.Context, name string, on bool) (wire.Host, error) {
+	var out wire.Host
+	_, _, err := c.do(ctx, http.MethodPut, "/pacer/v1/hosts/"+url.PathEscape(name), nil, wire.HostUpdate{Draining: &on}, &out)
+	return out, err
+}
+
 // ForgetHost removes a host that is lost and will not come back.
 func (c *Client) ForgetHost(ctx context.Context, name string) error {
 	_, _, err := c.do(ctx, http.MethodDelete, "/pacer/v1/hosts/"+url.PathEscape(name), nil, nil, nil)

@@ -18,8 +18,9 @@ type Host struct {
 	Ports      string            `json:"ports"`
 	Attributes map[string]string `json:"attributes"`
 	Instances  int               `json:"instances"`
-	State      string            `json:"state"` // up, cordoned or lost
+	State      string            `json:"state"` // up, cordoned, draining, drained or lost
 	Cordoned   bool              `json:"cordoned"`
+	Draining   bool              `json:"draining"` // what runs on it is moved away; drained once Instances is 0
 	Lost       bool              `json:"lost"`
 	Since      string            `json:"since,omitzero"`
 	Message    string            `json:"message,omitzero"`
@@ -35,7 +36,8 @@ type Resources struct {
 
 // A HostUpdate is the body of PUT /pacer/v1/hosts/{name}.
 type HostUpdate struct {
-	Cordoned *bool `json:"cordoned" rule:"required"`
+	Cordoned *bool `json:"cordoned,omitzero"` // takes nothing new
+	Draining *bool `json:"draining,omitzero"` // and what runs on it is moved away
 }
 
 // A Discovered says where an app answers: GET /pacer/v1/discovery/{app}.
