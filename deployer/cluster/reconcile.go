@@ -30,6 +30,7 @@ type census struct {
 	current []*instance // staying
 	old     []*instance // to be replaced: of an older configuration, or on a host that is drained
 	going   int         // Draining or Stopping
+	moving  bool        // some of those go because their host is drained
 	ready   int         // of those that stay: ready, and every balancer knows it
 }
 
@@ -44,6 +45,7 @@ func (s *State) count(a *app, spec *apps.App, action apps.ActionKind) census {
 		switch {
 		case in.State >= apps.Draining:
 			c.going++
+			c.moving = c.moving || s.drained(in)
 		case s.inactive(in):
 		case action == apps.RestartApplication && !spec.Current(in.Version), s.drained(in):
 			c.old = append(c.old, in)
@@ -92,7 +94,7 @@ func (s *State) reconcile(a *app) {
 		}
 	}
 	c := s.count(a, spec, action)
-	if len(c.old) > 0 && spec.Instances > 0 {
+	if action == apps.RestartApplication || len(c.old) > 0 || c.moving {
 		s.roll(a, spec, c)
 	} else {
 		all := slices.Concat(c.current, c.old)

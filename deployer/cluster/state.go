@@ -153,8 +153,8 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 			}
 		}
 	}
-	slices.SortFunc(stored.Instances, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
-	for _, in := range stored.Instances {
+	instances := slices.SortedFunc(slices.Values(stored.Instances), func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, in := range instances {
 		a := s.apps[in.App]
 		if a == nil {
 			panic(fmt.Sprintf("cluster: instance %s of no app", in.ID))

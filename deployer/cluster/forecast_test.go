@@ -1,0 +1,90 @@
+package cluster
+
+import (
+	"reflect"
+	"strings"
+	"testing"
+
+	"pacer/apps"
+)
+
+// stored is the world as the store would have it.
+func (w *world) stored() Stored {
+	var out Stored
+	out.Cluster, out.Serial, out.Seq = w.s.cluster, w.s.serial, w.s.seq
+	for _, id := range sortedKeys(w.s.apps) {
+		out.Apps = append(out.Apps, w.s.apps[id].spec)
+	}
+	for _, id := range sortedKeys(w.s.instances) {
+		in := w.s.instances[id]
+		out.Instances, out.Specs = append(out.Instances, in.Instance), append(out.Specs, in.spec)
+	}
+	for _, d := range w.s.order {
+		out.Deployments = append(out.Deployments, d.Deployment)
+	}
+	for _, name := range sortedKeys(w.s.hosts) {
+		out.Hosts = append(out.Hosts, w.s.hosts[name].Host)
+	}
+	return out
+}
+
+func TestAForecastSaysWhatTheDeploymentThenDoes(t *testing.T) {
+	w := newWorld(t, "h1", "h2")
+	w.put(web(4))
+	w.settle()
+	next := web(4)
+	next.Env = map[string]string{"V": "2"}
+	next.Upgrade = apps.Upgrade{HealthyMin: 0.75, OverMax: 0.25}
+	change := Change{Deployment: "d9", Put: []PutApp{{App: next}}}
+	before := w.stored()
+
+	f, err := Foresee(before, change, w.now)
+
+	if err != nil || !f.Changes || f.Stalls || len(f.Apps) != 1 {
+		t.Fatalf("want a deployment that ends, got %+v, %v", f, err)
+	}
+	if a := f.Apps[0]; a.Least < 3 || a.Most > 5 || a.ReadyMin < 3 || len(a.Placed) != 4 || a.Old.Env["V"] != "" || a.New.Env["V"] != "2" {
+		t.Fatalf("want 3 to 5 live and 4 placed, got %+v", a)
+	}
+	if !reflect.DeepEqual(before, w.stored()) {
+		t.Fatal("looking ahead changed what is")
+	}
+	placed := map[string]int{}
+	w.step(change)
+	w.settle()
+	for _, in := range w.s.instances {
+		placed[in.Host]++
+	}
+	for _, p := range f.Apps[0].Placed {
+		placed[p.Host]--
+	}
+	for host, n := range placed {
+		if n != 0 {
+			t.Errorf("%s got %d more than foreseen", host, n)
+		}
+	}
+}
+
+func TestAForecastOfWhatFitsNowhereSaysWhy(t *testing.T) {
+	w := newWorld(t, "h1", "h2")
+	big := web(1)
+	big.Needs.CPU = 9000
+
+	f, err := Foresee(w.stored(), Change{Put: []PutApp{{App: big}}}, w.now)
+
+	if err != nil || !f.Stalls || !strings.Contains(f.Reason, "2 hosts: 2 too little cpu (needs 9, most free 4)") {
+		t.Fatalf("want a stall with its reason, got %+v, %v", f, err)
+	}
+}
+
+func TestAForecastOfNoDifferenceSaysSo(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.put(web(1))
+	w.settle()
+
+	f, err := Foresee(w.stored(), Change{Put: []PutApp{{App: web(1)}}}, w.now)
+
+	if err != nil || f.Changes || f.Stalls {
+		t.Fatalf("want no change, got %+v, %v", f, err)
+	}
+}
