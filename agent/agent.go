@@ -36,7 +36,7 @@ type Config struct {
 	Runtime Runtime
 	Post    Post
 	Boot    int64        // start of the agent in ms; 0 is now
-	Log     *slog.Logger // nil is slog.Default
+	Log     *slog.Logger // should name the host; nil is slog.Default
 }
 
 // An Agent is the edge around a Host: it carries out what the machine wants, with
@@ -76,7 +76,6 @@ func New(cfg Config) (*Agent, error) {
 	if a.log == nil {
 		a.log = slog.Default()
 	}
-	a.log = a.log.With("host", cfg.Host.Name)
 	a.prober = healthcheck.NewProber(a.exec)
 	return a, nil
 }
