@@ -1,0 +1,85 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// benchmarks are those of other packages that belong into the tables.
+var benchmarks = []struct{ pkg, name, goal string }{
+	{"pacer/deployer/cluster", "BenchmarkStepOneChange", "p99 ≤ 1 ms"},
+	{"pacer/store", "BenchmarkCommitOneApp/sqlite", ""},
+}
+
+// core runs the benchmarks of the core and the store.
+func core(ctx context.Context, _ *bench) ([]table, error) {
+	t := table{Title: "The core: one app's change among 1,000 hosts and 100,000 instances; and the commit of one app", Head: []string{"benchmark", "runs", "figures", "goal"}}
+	for _, m := range benchmarks {
+		cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+strings.ReplaceAll(m.name, "/", "$/^")+"$", "-benchtime", "2s", "-timeout", "4m", m.pkg)
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		out, err := cmd.CombinedOutput()
+		if err != nil {
+			return nil, fmt.Errorf("%s of %s: %w\n%s", m.name, m.pkg, err, out)
+		}
+		found := parseBenchmarks(out)
+		if len(found) == 0 {
+			return nil, fmt.Errorf("%s has no %s", m.pkg, m.name)
+		}
+		for _, f := range found {
+			t.Rows = append(t.Rows, row{Cells: []string{f.name, strconv.Itoa(f.runs), f.figures(), cmp.Or(m.goal, "-")}, Samples: f.values})
+		}
+	}
+	return []table{t}, nil
+}
+
+// A measured is one line of go test -bench.
+type measured struct {
+	name   string
+	runs   int
+	units  []string // in the order of the line
+	values map[string][]float64
+}
+
+// parseBenchmarks reads lines like "BenchmarkX/y-2  120  8.1 ns/op  2.0 p99-µs".
+func parseBenchmarks(out []byte) (all []measured) {
+	for line := range bytes.Lines(out) {
+		f := strings.Fields(string(line))
+		if len(f) < 4 || !strings.HasPrefix(f[0], "Benchmark") {
+			continue
+		}
+		runs, err := strconv.Atoi(f[1])
+		if err != nil {
+			continue
+		}
+		m := measured{name: strings.TrimPrefix(f[0], "Benchmark"), runs: runs, values: map[string][]float64{}}
+		for i := 2; i+1 < len(f); i += 2 {
+			v, err := strconv.ParseFloat(f[i], 64)
+			if err != nil {
+				break
+			}
+			m.units = append(m.units, f[i+1])
+			m.values[f[i+1]] = []float64{v}
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+func (m measured) figures() string {
+	var parts []string
+	for _, unit := range m.units {
+		v := m.values[unit][0]
+		if unit == "ns/op" {
+			parts = append(parts, fmt.Sprintf("%.0f µs/op", v/1000))
+			continue
+		}
+		parts = append(parts, strconv.FormatFloat(v, 'g', 4, 64)+" "+unit)
+	}
+	return strings.Join(parts, ", ")
+}
