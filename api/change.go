@@ -105,27 +105,8 @@ func (d *door) changeApps(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var list []wire.App
-	if err := read(w, r, &list); err != nil {
-		return err
-	}
-	if len(list) > appsMax {
-		return apps.Errorf(apps.Invalid, "One request may change at most %d apps: send them in parts", appsMax)
-	}
-	var all cluster.Change
-	var specs []*apps.App
-	for i, body := range list {
-		if body.ID == "" {
-			return invalid("Invalid JSON", indexed("", i)+"/id", "error.path.missing")
-		}
-		c, spec, err := d.changeOf(r, v, wire.Absolute("/", body.ID), body)
-		if err != nil {
-			return under(indexed("", i), err)
-		}
-		specs = append(specs, spec)
-		all.Put, all.Edit, all.Force = append(all.Put, c.Put...), append(all.Edit, c.Edit...), c.Force
-	}
-	if err := v.checkTree(specs, nil); err != nil {
+	all, err := d.listChange(w, r, v)
+	if err != nil {
 		return err
 	}
 	reply, err := d.change(r, all)
@@ -133,6 +114,30 @@ func (d *door) changeApps(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return d.started(w, http.StatusOK, reply)
+}
+
+// listChange is the change that a list of apps asks for.
+func (d *door) listChange(w http.ResponseWriter, r *http.Request, v *lookup) (all cluster.Change, err error) {
+	var list []wire.App
+	if err := read(w, r, &list); err != nil {
+		return all, err
+	}
+	if len(list) > appsMax {
+		return all, apps.Errorf(apps.Invalid, "One request may change at most %d apps: send them in parts", appsMax)
+	}
+	var specs []*apps.App
+	for i, body := range list {
+		if body.ID == "" {
+			return all, invalid("Invalid JSON", indexed("", i)+"/id", "error.path.missing")
+		}
+		c, spec, err := d.changeOf(r, v, wire.Absolute("/", body.ID), body)
+		if err != nil {
+			return all, under(indexed("", i), err)
+		}
+		specs = append(specs, spec)
+		all.Put, all.Edit, all.Force = append(all.Put, c.Put...), append(all.Edit, c.Edit...), c.Force
+	}
+	return all, v.checkTree(specs, nil)
 }
 
 // changeOf is the change that a body asks for, and what the app will be by it. Apps

@@ -78,6 +78,9 @@ type Config struct {
 	UI      http.Handler                    // for /ui/; nil: 404
 	Log     *slog.Logger                    // nil: slog.Default
 
+	// Plan works out ahead what a change would do; nil: it is Unavailable.
+	Plan func(ctx context.Context, c cluster.Change) (cluster.Forecast, error)
+
 	Wire    wire.Settings
 	Version string // for GET /v2/info; empty: the Marathon that is imitated
 	Address string // host:port of this server's API, for GET /v2/info

@@ -45,7 +45,11 @@ func (d *door) changeGroup(path []string) answer {
 			return err
 		}
 		if dry {
-			return apps.Errorf(apps.Invalid, "dryRun is not possible for groups: ask with 'pacer plan' what a change would do")
+			f, err := d.foresee(r, c)
+			if err != nil {
+				return err
+			}
+			return d.ok(w, map[string]any{"steps": steps(&apps.Deployment{Steps: f.Steps})})
 		}
 		c.Force = force
 		reply, err := d.change(r, c)

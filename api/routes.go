@@ -65,6 +65,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/hosts/{name}", d.resource(methods{"GET": d.getHost, "PUT": d.updateHost, "DELETE": d.forgetHost}))
 		router.HandleFunc("/pacer/v1/discovery/*", d.resource(methods{"GET": d.discover}))
 		router.HandleFunc("/pacer/v1/deployments/{id}", d.resource(methods{"GET": d.getDeployment}))
+		router.HandleFunc("/pacer/v1/plan", d.resource(methods{"POST": d.plan}))
 		router.HandleFunc("/pacer/v1/leader", d.resource(methods{"GET": d.getPacerLeader}))
 	})
 }

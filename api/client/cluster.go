@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"net/url"
 	"time"
@@ -148,3 +149,11 @@ func (c *Client) Ping(ctx context.Context) error { return c.get(ctx, "/ping", ni
 
 // Ready reports, by an error, why the platform cannot be used through the server yet.
 func (c *Client) Ready(ctx context.Context) error { return c.get(ctx, "/health/ready", nil, nil) }
+
+// Plan works out what applying a body would do: an app, a list of apps or a group, as
+// JSON. Nothing changes.
+func (c *Client) Plan(ctx context.Context, body []byte) (wire.Forecast, error) {
+	var out wire.Forecast
+	_, _, err := c.do(ctx, http.MethodPost, "/pacer/v1/plan", nil, json.RawMessage(body), &out)
+	return out, err
+}

@@ -1,5 +1,7 @@
 package wire
 
+import "encoding/json"
+
 // Hosts is the answer to GET /pacer/v1/hosts.
 type Hosts struct {
 	Hosts []Host `json:"hosts"`
@@ -117,4 +119,38 @@ type LeaderInfo struct {
 	URL   string `json:"url"`
 	Epoch uint64 `json:"epoch"`
 	Self  bool   `json:"self"` // the server that was asked leads; always, where a follower passed the question on
+}
+
+// A Forecast is what a change would do: POST /pacer/v1/plan.
+type Forecast struct {
+	Changes     bool      `json:"changes"` // false: there is no difference
+	Stalls      bool      `json:"stalls"`  // the deployment would not end
+	Reason      string    `json:"reason,omitzero"`
+	TookSeconds float64   `json:"tookSeconds"` // at a second for each start
+	Steps       []Step    `json:"steps"`
+	Apps        []AppPlan `json:"apps"`
+}
+
+// An AppPlan is one app's part of a Forecast.
+type AppPlan struct {
+	App        string        `json:"app"`
+	Action     string        `json:"action"`
+	Diff       []FieldChange `json:"diff"`
+	Least      int           `json:"least"` // live instances, over the time of the deployment
+	Most       int           `json:"most"`
+	ReadyMin   int           `json:"readyMin"`
+	Placements []Placement   `json:"placements"` // of new instances
+}
+
+// A FieldChange is one field of an app's JSON that changes; an absent side is absent.
+type FieldChange struct {
+	Field string          `json:"field"`
+	Old   json.RawMessage `json:"old,omitempty"`
+	New   json.RawMessage `json:"new,omitempty"`
+}
+
+// A Placement is how many new instances a host would get.
+type Placement struct {
+	Host      string `json:"host"`
+	Instances int    `json:"instances"`
 }

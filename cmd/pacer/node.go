@@ -201,7 +201,7 @@ func (n *node) openAPI() {
 		metrics = append(metrics, func(w io.Writer) { _ = n.balancer.WriteMetrics(w) })
 	}
 	handler := api.New(api.Config{
-		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready,
+		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready, Plan: n.deployer.Foresee,
 		Metrics: metrics, Log: n.log, Address: l.Addr().String(),
 	})
 	if n.dns != nil {
