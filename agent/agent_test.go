@@ -190,6 +190,13 @@ func (m *mailbox) Report(r apps.Report) error {
 	return nil
 }
 
+// count is how many reports came.
+func (m *mailbox) count() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return len(m.all)
+}
+
 // full is the newest full report.
 func (m *mailbox) full(t *testing.T) apps.Report {
 	t.Helper()
@@ -243,8 +250,8 @@ func after(d time.Duration) {
 
 func TestAnAgentSaysWhatItsHostHasFirst(t *testing.T) {
 	inBubble(t, newEngine(), func(a *Agent, m *mailbox) {
-		r := m.all[0]
-		if r.Down != "" || r.Host.Name != "h1" || r.Host.Addr != "127.0.0.1" || r.Host.Total.CPU != 2000 || r.Host.Engine != "29.0" || r.Boot == 0 {
+		r := m.full(t)
+		if m.count() != 1 || r.Down != "" || r.Host.Name != "h1" || r.Host.Addr != "127.0.0.1" || r.Host.Total.CPU != 2000 || r.Host.Engine != "29.0" || r.Boot == 0 {
 			t.Fatalf("want name and address as configured and the rest from the engine, got %+v", r)
 		}
 	})
@@ -292,19 +299,22 @@ func TestACrashIsReportedAtOnceAndNotMended(t *testing.T) {
 			t.Fatalf("want it exited with code 1, got %+v", got)
 		}
 		after(time.Hour)
-		if got := filter(e.calls, "start w1"); len(got) != 1 {
-			t.Fatalf("want one start, got %v", got)
+		if got := e.called("start w1"); got != 1 {
+			t.Fatalf("want one start, got %d", got)
 		}
 	})
 }
 
-func filter(all []string, want string) (got []string) {
-	for _, s := range all {
-		if s == want {
-			got = append(got, s)
+// called is how often the engine was called so.
+func (e *engine) called(call string) (n int) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	for _, s := range e.calls {
+		if s == call {
+			n++
 		}
 	}
-	return got
+	return n
 }
 
 func TestACommandCheckDecidesWhetherItIsReady(t *testing.T) {
@@ -341,8 +351,8 @@ func TestAnEngineThatGoesAwayAndComesBackIsSurvived(t *testing.T) {
 		}
 		a.Assigned(letter(2, checked("COMMAND"), "w2").Assignment)
 		after(time.Hour)
-		if got := filter(e.calls, "stop w1"); len(got) > 0 {
-			t.Fatalf("want nothing stopped meanwhile, got %v", got)
+		if got := e.called("stop w1"); got > 0 {
+			t.Fatalf("want nothing stopped meanwhile, got %d stops", got)
 		}
 		e.comeBack()
 		after(5 * time.Second)
@@ -362,9 +372,9 @@ func TestAnEngineThatHangsIsFoundOut(t *testing.T) {
 		if got := m.full(t); got.Down == "" || !got.Runs[0].Ready {
 			t.Fatalf("want the engine said to be down, and the instance not blamed, got %+v", got)
 		}
-		beats := len(m.all)
+		beats := m.count()
 		after(10 * time.Second)
-		if got := len(m.all) - beats; got < 9 {
+		if got := m.count() - beats; got < 9 {
 			t.Fatalf("want a sign of life every second all the same, got %d in 10 s", got)
 		}
 	})
