@@ -12,6 +12,7 @@ import (
 const (
 	failuresMax  = 3                // of an app's new instances, or a tenth of them
 	roomPatience = 15 * time.Second // for a host that takes what waits
+	provenAfter  = 3 * time.Second  // a new instance without checks that runs so long counts as ready
 )
 
 // rollbackLabel asks for Change.Rollback by a label of an app.

@@ -104,3 +104,31 @@ func TestWhatNoHostTakesIsRolledBackWithTheReason(t *testing.T) {
 		t.Fatalf("want the old spec back, got %+v", w.s.apps["/shop/web"].spec.Needs)
 	}
 }
+
+func TestAnInstanceWithoutChecksHasToLiveAMomentBeforeItCounts(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.put(web(1))
+	w.settle()
+
+	w.step(Change{Request: "r", Deployment: "bad", Rollback: true, Put: []PutApp{{App: broken(1)}}})
+	h := w.hosts["h1"]
+	for range 40 { // it runs for half a second each time
+		w.now = w.now.Add(500 * time.Millisecond)
+		for id, run := range h.runs {
+			if in := w.s.instances[id]; in != nil && in.spec.Env["V"] == "broken" {
+				switch run.Phase {
+				case apps.PhaseStarting:
+					h.runs[id] = apps.InstanceReport{ID: id, Phase: apps.PhaseRunning, Ready: true, Started: w.now}
+				case apps.PhaseRunning:
+					h.runs[id] = apps.InstanceReport{ID: id, Phase: apps.PhaseExited, ExitCode: 1, Message: "exit code 1"}
+				}
+			}
+		}
+		w.report("h1")
+	}
+	w.settle()
+
+	if w.s.apps["/shop/web"].spec.Env["V"] != "" || w.count(apps.Running) != 1 {
+		t.Fatalf("want the old version back, got %+v", w.s.apps["/shop/web"].spec.Env)
+	}
+}

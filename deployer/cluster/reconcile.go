@@ -71,7 +71,22 @@ func (s *State) drained(in *instance) bool {
 // serving reports whether an instance is ready and every live balancer has
 // acknowledged the letter that says so.
 func (s *State) serving(in *instance) bool {
-	return in.Ready && !in.Unreachable && in.State == apps.Running && in.serv > 0 && s.acked(in.App, in.serv)
+	return in.Ready && !in.Unreachable && in.State == apps.Running && in.serv > 0 && s.acked(in.App, in.serv) && s.proven(in)
+}
+
+// proven reports whether an instance has shown that it lives. One without checks is
+// ready as soon as it runs, even if it exits at once: a deployment that may roll back
+// gives it a moment to.
+func (s *State) proven(in *instance) bool {
+	d := in.app.holder
+	if d == nil || !d.Rollback || len(in.spec.Checks)+len(in.spec.Readiness) > 0 || !in.app.spec.Current(in.Version) {
+		return true
+	}
+	if until := in.ReadyAt.Add(provenAfter); until.After(s.now) {
+		s.atApp(in.app, until)
+		return false
+	}
+	return true
 }
 
 func (s *State) readyCount(a *app) int {
