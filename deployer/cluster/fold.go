@@ -211,13 +211,24 @@ func (s *State) acceptAll(target []*apps.App, restart map[apps.ID]bool, version 
 				spec.ScaledAt = old.ScaledAt
 			}
 		}
-		d.Old[t.ID] = old
-		if old != nil && old.Deleted {
-			d.Old[t.ID] = nil
-		}
+		d.Old[t.ID] = s.before(t.ID)
 		accepted[t.ID] = &spec
 	}
 	return accepted
+}
+
+// before is the spec that an app has followed so far: what a deployment accepted
+// that has not come to the app yet does not count. nil: there was none.
+func (s *State) before(id apps.ID) *apps.App {
+	a := s.apps[id]
+	if a == nil {
+		return nil
+	}
+	spec, _ := s.inForce(a)
+	if spec == nil || spec.Deleted {
+		return nil
+	}
+	return spec
 }
 
 // differs reports whether two specs differ in more than Instances and versions.

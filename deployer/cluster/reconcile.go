@@ -365,6 +365,8 @@ func (s *State) remove(a *app) {
 	}
 	delete(s.apps, id)
 	delete(s.waited, id)
+	// Deleted in this very step, it has no row to be written.
+	s.fx.Save.Apps = slices.DeleteFunc(s.fx.Save.Apps, func(o *apps.App) bool { return o.ID == id })
 	s.fx.Waits = append(s.fx.Waits, Wait{App: id})
 	s.fx.Save.GoneApps = append(s.fx.Save.GoneApps, id)
 	s.tell(apps.Notice{Type: "app_terminated_event", App: id})

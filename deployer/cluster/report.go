@@ -54,13 +54,10 @@ func (s *State) foldReport(r apps.Report) {
 		h.fresh = true
 	}
 	if h.rev == 0 && h.fresh { // the first letter of this epoch
-		rev := s.move(h)
-		for _, in := range h.runs {
-			in.rev = rev
-		}
+		s.move(h)
 	}
 	s.offer(h)
-	if current := (apps.Stamp{Epoch: s.epoch, Revision: h.rev}); h.rev > 0 && (h.applied != current || h.strays) {
+	if current := (apps.Stamp{Epoch: s.epoch, Revision: h.rev}); h.rev > 0 && (h.applied != current || h.strays || !h.fresh && h.down.IsZero()) {
 		s.resend(h)
 	}
 }
@@ -77,15 +74,12 @@ func (s *State) hear(h *host) {
 func (s *State) resend(h *host) {
 	if h.rev == 0 {
 		if s.now.Sub(h.sent) >= resendPause {
-			rev := s.move(h)
-			for _, in := range h.runs {
-				in.rev = rev
-			}
+			s.move(h)
 		}
 		return
 	}
-	if s.moved[h.Name] == nil && s.now.Sub(h.sent) >= resendPause {
-		s.moved[h.Name] = h
+	if s.now.Sub(h.sent) >= resendPause {
+		s.repeated[h.Name] = h
 	}
 }
 

@@ -52,7 +52,8 @@ type State struct {
 	now      time.Time
 	fx       *Effects
 	dirty    map[apps.ID]*app
-	moved    map[string]*host
+	moved    map[string]*host // their assignment changed: it has a new revision
+	repeated map[string]*host // theirs goes out again as it is
 	changed  map[string]*instance
 	advanced map[string]*deployment
 	looked   map[string]*deployment // may have come to the end of a step
@@ -221,7 +222,7 @@ func (s *State) begin(now time.Time, fx *Effects) {
 	s.now, s.fx = now, fx
 	if s.dirty == nil {
 		s.dirty, s.moved, s.changed, s.advanced = map[apps.ID]*app{}, map[string]*host{}, map[string]*instance{}, map[string]*deployment{}
-		s.looked = map[string]*deployment{}
+		s.looked, s.repeated = map[string]*deployment{}, map[string]*host{}
 	}
 }
 
@@ -236,6 +237,9 @@ func (s *State) settleAll() {
 		for _, id := range ids {
 			a := s.dirty[id]
 			delete(s.dirty, id)
+			if s.apps[id] != a { // removed in this step, and touched by its last instance before
+				continue
+			}
 			s.reconcile(a)
 			s.serve(a)
 			s.finishDrains(a)
@@ -257,11 +261,15 @@ func (s *State) write() {
 	for _, id := range slices.Sorted(maps.Keys(s.advanced)) {
 		fx.Save.Deployments = append(fx.Save.Deployments, s.advanced[id].Deployment)
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.moved)) {
-		if h := s.moved[name]; s.hosts[name] == h {
+	for name, h := range s.moved {
+		s.repeated[name] = h
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.repeated)) {
+		if h := s.repeated[name]; s.hosts[name] == h {
 			fx.Assign = append(fx.Assign, s.assignment(h))
 		}
 	}
+	clear(s.repeated)
 	clear(s.changed)
 	clear(s.advanced)
 	clear(s.moved)
@@ -295,9 +303,15 @@ func (in *instance) hold() placement.Hold {
 // move gives the host a new assignment with this step; it returns its revision.
 func (s *State) move(h *host) uint64 {
 	if s.moved[h.Name] == nil {
+		first := h.rev == 0
 		s.revision++
 		h.rev = s.revision
 		s.moved[h.Name] = h
+		if first { // in this epoch: of what was loaded it is the first word, too
+			for _, in := range h.runs {
+				in.rev = h.rev
+			}
+		}
 	}
 	return h.rev
 }
@@ -343,15 +357,33 @@ func (s *State) Check() error {
 			}
 		}
 	}
-	n := 0
-	for _, a := range s.apps {
+	n, digest, ports := 0, uint64(0), map[int]int{}
+	for id, a := range s.apps {
 		n += len(a.instances)
+		if a.service.Revision > 0 {
+			digest += apps.Digest(id, a.service.Stamp)
+		}
+		for _, p := range a.spec.Ports {
+			ports[p.Service]++
+		}
 		if a.holder != nil && s.deployments[a.holder.ID] != a.holder {
 			return fmt.Errorf("%s is held by the deployment %s, which is not running", a.spec.ID, a.holder.ID)
 		}
 	}
 	if n != len(s.instances) {
 		return fmt.Errorf("%d instances in all, %d by app", len(s.instances), n)
+	}
+	if digest != s.digest {
+		return fmt.Errorf("the digest of all services is %x, recomputed %x", s.digest, digest)
+	}
+	for port, users := range s.ports {
+		if len(users) != ports[port] {
+			return fmt.Errorf("service port %d is booked by %v, but %d specs have it", port, users, ports[port])
+		}
+		delete(ports, port)
+	}
+	if len(ports) > 0 {
+		return fmt.Errorf("service ports that nobody booked: %v", ports)
 	}
 	return s.board.Check(holds)
 }
