@@ -81,22 +81,32 @@ func (b *balancer) beat() {
 func (b *balancer) answer() {
 	letter := b.books.Serving()
 	b.w.mix(letter.Digest)
+	if b.w.Trace != nil {
+		b.w.tracef("%s: serving %d served %v want %v digest %x", b.name, letter.Revision, letter.Served, letter.Want, letter.Digest)
+	}
 	b.w.mix(uint64(len(letter.Busy)))
 	b.w.toLeader(b.node, cluster.Served{Serving: letter})
 }
 
+// hears carries a letter to the process that listens now: one that starts later
+// does not get it.
+func (b *balancer) hears(from int, do func()) {
+	life := b.life
+	b.w.net.send(from, b.node, func(bool) {
+		if b.alive && b.life == life {
+			do()
+		}
+	})
+}
+
 func (b *balancer) serve(s apps.Service) {
-	if b.alive {
-		b.books.Service(s)
-		b.spoke()
-	}
+	b.books.Service(s)
+	b.spoke()
 }
 
 func (b *balancer) roster(r apps.Roster) {
-	if b.alive {
-		b.books.Roster(r)
-		b.spoke()
-	}
+	b.books.Roster(r)
+	b.spoke()
 }
 
 // spoke sends a letter soon where the books have something to say.

@@ -12,12 +12,14 @@ import (
 
 const (
 	patience = 10 * time.Minute // virtual time in which all must have come true
+	settled  = 5 * time.Second  // what was under way has ended
 	calm     = 3 * time.Second  // and stay so
 )
 
 // converge waits until everything that was asked for has come true, and a little
 // longer.
 func (w *World) converge() {
+	w.run(w.now + settled)
 	deadline := w.now + patience
 	for {
 		w.run(w.now + time.Second)
@@ -83,7 +85,7 @@ func (w *World) lackOf(spec *apps.App, t *term) string {
 		case in.State == apps.Waiting:
 			waiting++
 			if host := w.feasible(in); host != "" {
-				return fmt.Sprintf("%s waits, though %s could take it", in.ID, host)
+				return fmt.Sprintf("%s (needs %+v, %v) waits since %v until %v, though %s could take it; told is %+v", in.ID, in.Needs, spec.Constraints, in.Since, in.NotBefore, host, t.waits[spec.ID])
 			}
 		default:
 			return fmt.Sprintf("%s is %s on %s, ready=%v unreachable=%v %s", in.ID, in.State, in.Host, in.Ready, in.Unreachable, in.Message)

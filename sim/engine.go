@@ -139,6 +139,10 @@ func (e *engine) start(l agent.Launch) {
 			answer(agent.Did{Err: "cancelled", Retry: true})
 			return
 		}
+		if orphan && e.boxes[l.Instance] == nil { // create and start are two requests: one at most outlives the caller
+			e.create(l)
+			return
+		}
 		fails := w.chance(w.plan.opFail) && !w.healed
 		if fails && w.chance(0.5) {
 			answer(agent.Did{Err: "the engine made trouble", Retry: true})
@@ -162,11 +166,7 @@ func (e *engine) run(l agent.Launch) *box {
 	w := e.w
 	b := e.boxes[l.Instance]
 	if b == nil {
-		b = &box{Container: agent.Container{
-			Instance: l.Instance, App: l.App.ID, Version: l.App.Version, Epoch: l.Epoch, Needs: l.App.Needs,
-			Ports: l.Ports, Grace: l.App.Grace(), IP: "172.17.0.2",
-		}}
-		e.boxes[l.Instance] = b
+		b = e.create(l)
 		if w.chance(w.plan.opFail/4) && !w.healed {
 			return b // made, not started
 		}
@@ -190,6 +190,15 @@ func (e *engine) run(l agent.Launch) *box {
 			b.unwell = 1 << 62
 		}
 	}
+	return b
+}
+
+func (e *engine) create(l agent.Launch) *box {
+	b := &box{Container: agent.Container{
+		Instance: l.Instance, App: l.App.ID, Version: l.App.Version, Epoch: l.Epoch, Needs: l.App.Needs,
+		Ports: l.Ports, Grace: l.App.Grace(), IP: "172.17.0.2",
+	}}
+	e.boxes[l.Instance] = b
 	return b
 }
 

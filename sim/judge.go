@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"slices"
 
 	"pacer/apps"
 	"pacer/deployer/cluster"
@@ -15,19 +16,22 @@ const (
 
 // What was true before a commit.
 type before struct {
-	steps  map[string]int        // of the running deployments that change
-	left   map[apps.ID]bool      // apps of which the core let a ready instance go, for a deployment's sake
-	made   map[apps.ID]int       // new instances
-	rolled map[apps.ID]*apps.App // apps under a rolling update, before
-	hosts  map[string]bool       // hosts whose books change
+	steps   map[string]int        // of the running deployments that change
+	left    map[apps.ID]bool      // apps of which the core let a ready instance go, for a deployment's sake
+	made    map[apps.ID]int       // new instances
+	hosts   map[string]bool       // hosts whose books change
+	inForce map[apps.ID]*apps.App // what the apps in left followed
+	passing bool                  // a deployment began and ended: nobody can see what was in force between
 }
 
 // judgeChanges notes, before a commit is stored, what judge has to look at.
 func (st *store) judgeChanges(c cluster.Changes) before {
-	b := before{steps: map[string]int{}, left: map[apps.ID]bool{}, made: map[apps.ID]int{}, rolled: map[apps.ID]*apps.App{}, hosts: map[string]bool{}}
+	b := before{steps: map[string]int{}, left: map[apps.ID]bool{}, made: map[apps.ID]int{}, hosts: map[string]bool{}, inForce: map[apps.ID]*apps.App{}}
 	for i := range c.Deployments {
 		if d := st.deployments[c.Deployments[i].ID]; d != nil {
 			b.steps[d.ID] = d.Step
+		} else if c.Deployments[i].State != apps.DeploymentRunning {
+			b.passing = true
 		}
 	}
 	for i := range c.Instances {
@@ -37,8 +41,9 @@ func (st *store) judgeChanges(c cluster.Changes) before {
 		case old == nil:
 			b.made[in.App]++
 		case old.State < apps.Draining && in.State >= apps.Draining && in.Ready && !in.Unreachable:
-			if in.Message == whyReplaced || in.Message == whyScaledDown && !st.named(in.ID) {
+			if in.Message == whyReplaced || in.Message == whyScaledDown && !st.named(in.ID, c) {
 				b.left[in.App] = true
+				b.inForce[in.App] = st.inForce(in.App)
 			}
 		}
 		if in.Host != "" && (old == nil || old.Host == "") {
@@ -49,15 +54,13 @@ func (st *store) judgeChanges(c cluster.Changes) before {
 }
 
 // named reports whether a user named the instance as a victim.
-func (st *store) named(id string) bool {
+func (st *store) named(id string, c cluster.Changes) bool {
 	for _, d := range st.deployments {
-		for _, k := range d.Kill {
-			if k == id {
-				return true
-			}
+		if slices.Contains(d.Kill, id) {
+			return true
 		}
 	}
-	return false
+	return slices.ContainsFunc(c.Deployments, func(d apps.Deployment) bool { return slices.Contains(d.Kill, id) })
 }
 
 // heldBy is the running deployment that has the app, and what its present step does
@@ -91,8 +94,11 @@ func (st *store) judge(c cluster.Changes, b before) {
 	w := st.w
 	for _, id := range sorted(b.left) {
 		spec := st.inForce(id)
-		if spec == nil {
+		if spec == nil || b.passing {
 			continue
+		}
+		if was := b.inForce[id]; was != nil && was.HealthyMin() < spec.HealthyMin() {
+			spec = was // decided before the step in which spec came into force
 		}
 		ready := 0
 		for _, in := range st.byApp[id] {

@@ -270,12 +270,12 @@ func (t *term) perform(fx cluster.Effects) {
 	}
 	for _, letter := range fx.Serve {
 		for _, b := range w.balancers {
-			w.net.send(s.node, b.node, func(bool) { b.serve(letter) })
+			b.hears(s.node, func() { b.serve(letter) })
 		}
 	}
 	if fx.Roster != nil {
 		for _, b := range w.balancers {
-			w.net.send(s.node, b.node, func(bool) { b.roster(*fx.Roster) })
+			b.hears(s.node, func() { b.roster(*fx.Roster) })
 		}
 	}
 	t.sleep()

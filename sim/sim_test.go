@@ -15,7 +15,7 @@ var (
 	seeds = flag.Int("seeds", 300, "how many histories TestHistories lives")
 	first = flag.Uint64("first", 1, "the first of them")
 	seed  = flag.Uint64("seed", 0, "the one that TestSim lives")
-	trace = flag.Bool("trace", false, "have TestSim tell all that happens")
+	trace = flag.Bool("tell", false, "have TestSim tell all that happens")
 )
 
 // TestHistories lives many histories, each twice.

@@ -116,6 +116,7 @@ func (st *store) apply(epoch uint64, c cluster.Changes, worry string) {
 	if worry != "" {
 		w.fail("%s", worry)
 	}
+	before := st.judgeChanges(c)
 	for _, id := range c.GoneApps {
 		delete(st.apps, id)
 		delete(st.versions, id)
@@ -124,7 +125,6 @@ func (st *store) apply(epoch uint64, c cluster.Changes, worry string) {
 	for _, spec := range c.Apps {
 		st.putApp(spec)
 	}
-	before := st.judgeChanges(c)
 	for i := range c.Instances {
 		if in := &c.Instances[i]; in.State == apps.Stopping {
 			w.stopped[in.ID] = epoch

@@ -179,9 +179,16 @@ func (u *users) hear(r cluster.Reply) {
 	}
 	w.tracef("user hears %s: yes, deployment %q", r.Request, r.Deployment)
 	for _, spec := range r.Apps {
+		if spec.Deleted {
+			if now := w.store.apps[spec.ID]; now != nil && !now.Deleted && now.Version < spec.Version {
+				w.fail("the user was told that %s is deleted, but stored is version %v", spec.ID, now.Version)
+			}
+			delete(u.said, spec.ID)
+			continue
+		}
 		found := false
 		for _, v := range w.store.writes[spec.ID] {
-			found = found || v == spec.Version
+			found = found || v == spec.Version || v == 0 // accepted and deleted in one step
 		}
 		if !found {
 			w.fail("the user was told that version %v of %s is accepted, but it is not stored", spec.Version, spec.ID)

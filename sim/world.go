@@ -63,7 +63,7 @@ type Violation struct {
 }
 
 func (v *Violation) Error() string {
-	return fmt.Sprintf("seed %d, %v into its history: %s\nlive it again: make sim SEED=%d (or: go test ./sim -run TestSim -v -seed=%d -trace)",
+	return fmt.Sprintf("seed %d, %v into its history: %s\nlive it again: make sim SEED=%d (or: go test ./sim -run TestSim -v -seed=%d -tell)",
 		v.Seed, v.At, v.What, v.Seed, v.Seed)
 }
 
