@@ -16,7 +16,8 @@ import (
 // eventPage is how many notices of the past are read at once.
 const eventPage = 500
 
-// getEvents is Marathon's event stream, made resumable: each event has its number
+// getEvents is Marathon's event stream, made resumable, and with own=true with the
+// events that Marathon does not have. Each event has its number
 // as id, and a client that comes back with Last-Event-ID gets all that followed,
 // from the store and then live, without a gap and without a repetition.
 func (d *door) getEvents(w http.ResponseWriter, r *http.Request) error {
@@ -39,6 +40,7 @@ func (d *door) getEvents(w http.ResponseWriter, r *http.Request) error {
 		door: d, w: w, ctx: r.Context(), last: after,
 		light: r.URL.Query().Get("plan-format") == "light",
 		types: r.URL.Query()["event_type"],
+		own:   r.URL.Query().Get("own") == "true",
 	}
 	d.constants(w.Header())
 	w.Header().Set("Content-Type", "text/event-stream")
@@ -78,6 +80,7 @@ type eventStream struct {
 	ctx   context.Context
 	light bool
 	types []string // wanted; empty: all
+	own   bool     // events that Marathon does not have, too: its clients stop at an eventType they do not know
 	last  uint64   // number of the last notice that was passed; 0 before the first of a stream that does not resume
 }
 
@@ -166,7 +169,10 @@ func (s *eventStream) pass(n *apps.Notice) error {
 }
 
 func (s *eventStream) wants(eventType string) bool {
-	return len(s.types) == 0 || slices.Contains(s.types, eventType)
+	if len(s.types) == 0 {
+		return s.own || !strings.HasPrefix(eventType, ownEvents)
+	}
+	return slices.Contains(s.types, eventType)
 }
 
 // send writes one event in one piece: some clients split what they read badly.

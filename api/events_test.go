@@ -100,6 +100,23 @@ func TestAStreamHasOnlyTheTypesThatAreWanted(t *testing.T) {
 	}
 }
 
+func TestMarathonsClientsAreSparedEventsThatTheyDoNotKnow(t *testing.T) {
+	l := newLedger()
+	l.tell(apps.Notice{Seq: 1, Type: "pacer_host_lost", Host: "h1", Message: "silent for 5 s"})
+	l.tell(notice(2))
+	server := serve(t, l.config())
+	for query, want := range map[string]string{"": "2", "?own=true": "1", "?event_type=pacer_host_lost": "1", "?own=true&event_type=app_terminated_event": "2"} {
+		events, _ := stream(t, server, "/v2/events"+query, "0")
+		got := events.next(t)
+		if got.event == "event_stream_attached" {
+			got = events.next(t)
+		}
+		if got.id != want || want == "1" && !strings.Contains(got.data, `"host":"h1","message":"silent for 5 s"`) {
+			t.Errorf("%q: want event %s, got %+v", query, want, got)
+		}
+	}
+}
+
 func TestAQuietStreamHasAHeartbeat(t *testing.T) {
 	l := newLedger()
 	c := l.config()

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 
 	"pacer/api/wire"
@@ -13,10 +14,16 @@ import (
 // event is the JSON of an event: fields in Marathon's words.
 type event map[string]any
 
-// render writes a notice as Marathon's event. ok is false for a notice that
-// Marathon has no event for: some clients stop at an eventType they do not know.
+// ownEvents is how the names of events begin that Marathon does not have.
+const ownEvents = "pacer_"
+
+// render writes a notice as Marathon's event. ok is false for a notice that nobody
+// has an event for.
 func render(n *apps.Notice, light bool) (e wire.Event, ok bool) {
 	fill, ok := renderers[n.Type]
+	if strings.HasPrefix(n.Type, ownEvents) {
+		fill, ok = ownEvent, true
+	}
 	if !ok {
 		return wire.Event{}, false
 	}
@@ -113,6 +120,17 @@ var renderers = map[string]func(event, *apps.Notice, bool){
 		f["reason"] = n.Message
 	},
 	"app_terminated_event": func(f event, n *apps.Notice, _ bool) { f["appId"] = string(n.App) },
+}
+
+// ownEvent writes an event of Pacer's own: something about a host.
+func ownEvent(f event, n *apps.Notice, _ bool) {
+	f["message"] = n.Message
+	if n.Host != "" {
+		f["host"] = n.Host
+	}
+	if n.App != "" {
+		f["appId"] = string(n.App)
+	}
 }
 
 // instance adds what most events of an instance have.

@@ -19,7 +19,7 @@ import (
 type EventOptions struct {
 	After  uint64   // with Resume: only events after this number
 	Resume bool     // begin in the past, after After; otherwise with what happens now
-	Types  []string // eventTypes; empty: all
+	Types  []string // eventTypes; empty: all, those that Marathon does not have too
 	Heavy  bool     // with the empty groups that some clients of Marathon insist on
 }
 
@@ -80,7 +80,7 @@ func (s *stopped) Error() string { return s.err.Error() }
 func (c *Client) events(ctx context.Context, o EventOptions, connected func(), each func(wire.Event) error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	q := url.Values{"event_type": o.Types}
+	q := url.Values{"event_type": o.Types, "own": {"true"}}
 	if !o.Heavy {
 		q.Set("plan-format", "light")
 	}
