@@ -11,9 +11,9 @@ import (
 // before that moment cannot count here either, though we ask earlier.
 const firstCountMax = 5 * time.Second
 
-// tellingPause is the pause from which an instance that never succeeded has
-// failed long enough for people to want to know why.
-const tellingPause = time.Second
+// tellingPause is the pause from which an instance that never succeeded has failed
+// long enough, a second or two, for people to want to know why.
+const tellingPause = 300 * time.Millisecond
 
 // A Verdict is what one check says about one running instance. It is pure: the
 // caller puts the question when Due, calls Ask, and Hear with what came back.
@@ -43,7 +43,11 @@ func Begin(c apps.Check, started, now time.Time) Verdict {
 		started = now
 	}
 	v := Verdict{check: c}
-	v.pace = newPace(c.Interval, c.Timeout, now)
+	grows := quick
+	if c.Protocol == "COMMAND" {
+		grows = costly
+	}
+	v.pace = newPace(c.Interval, c.Timeout, grows, now)
 	if first := started.Add(c.Delay); first.After(now) {
 		v.due = first
 	}
@@ -131,7 +135,7 @@ type Readiness struct {
 
 // BeginReadiness is the readiness of an instance that runs and was not asked yet.
 func BeginReadiness(r apps.ReadyCheck, now time.Time) Readiness {
-	return Readiness{pace: newPace(r.Interval, r.Timeout, now)}
+	return Readiness{pace: newPace(r.Interval, r.Timeout, quick, now)}
 }
 
 // Due is when the next question is to be put. It means nothing once Passed.

@@ -44,14 +44,32 @@ func hear(t *testing.T, v *Verdict, a Answer) time.Duration {
 }
 
 func TestTheFirstQuestionIsPutAtOnceAndAgainAtGrowingPauses(t *testing.T) {
-	v := Begin(check("HTTP", grace(time.Minute)), noon, noon)
+	v := Begin(check("COMMAND", grace(time.Minute)), noon, noon)
 	var got []time.Duration
 	for range 10 {
 		got = append(got, hear(t, &v, bad))
 	}
 	want := []time.Duration{0, 50e6, 150e6, 350e6, 750e6, 1550e6, 3150e6, 6350e6, 12750e6, 22750e6}
 	if !slices.Equal(got, want) {
-		t.Fatalf("want questions at %v, got %v", want, got)
+		t.Fatalf("want commands at %v, got %v", want, got)
+	}
+}
+
+func TestOverTheNetworkAnInstanceThatTookAWhileWaitsAQuarterOfItAtMost(t *testing.T) {
+	v := Begin(check("HTTP", grace(time.Minute)), noon, noon)
+	if at := []time.Duration{hear(t, &v, bad), hear(t, &v, bad), hear(t, &v, bad)}; !slices.Equal(at, []time.Duration{0, 5e6, 11.25e6}) {
+		t.Fatalf("want the first questions at 0, 5 and 11.25 ms, got %v", at)
+	}
+	at, questions := 11250*time.Microsecond, 3
+	for at < time.Minute {
+		next := hear(t, &v, bad)
+		if next > at+at/4+5*time.Millisecond || next > at+10*time.Second {
+			t.Fatalf("asked at %v and then only at %v", at, next)
+		}
+		at, questions = next, questions+1
+	}
+	if questions > 40 {
+		t.Fatalf("%d questions within a minute", questions)
 	}
 }
 
@@ -255,7 +273,7 @@ func TestReadinessIsAskedUntilItPassedOnce(t *testing.T) {
 		r.Hear(now, a)
 		r.Hear(now, bad) // doubled
 	}
-	if want := []time.Duration{0, 50e6, 150e6, 350e6}; !slices.Equal(at, want) || !r.Passed() {
+	if want := []time.Duration{0, 5e6, 11.25e6, 19.0625e6}; !slices.Equal(at, want) || !r.Passed() {
 		t.Fatalf("want it passed after questions at %v, got %v at %v", want, r.Passed(), at)
 	}
 	r.Ask(r.Due())
@@ -267,7 +285,7 @@ func TestReadinessIsAskedUntilItPassedOnce(t *testing.T) {
 
 func TestReadinessSaysWhyNotAfterAMoment(t *testing.T) {
 	r := BeginReadiness(apps.ReadyCheck{Interval: 30 * time.Second, Timeout: time.Second}, noon)
-	for range 8 {
+	for range 20 {
 		now := r.Due()
 		r.Ask(now)
 		r.Hear(now, bad)
