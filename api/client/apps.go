@@ -56,10 +56,16 @@ func (c *Client) CreateApp(ctx context.Context, body any) (wire.AppInfo, Result,
 type PutOptions struct {
 	Force bool // cancel deployments that hold the app
 	Whole bool // body is a complete definition; otherwise what it does not say stays
+	// Rollback: when the deployment cannot succeed it fails by itself, and another one
+	// goes back to the specs before.
+	Rollback bool
 }
 
 func (o PutOptions) query() url.Values {
 	q := flags("force", o.Force)
+	if o.Rollback {
+		q.Set("rollback", "auto")
+	}
 	if o.Whole {
 		q.Set("partialUpdate", "false")
 	}
