@@ -92,6 +92,24 @@ func (b *bench) eventAt(ctx context.Context, since time.Time, action, instance s
 	}
 }
 
+// awaitStart listens to the engine; what it returns waits until a container of an app
+// was started since.
+func (b *bench) awaitStart(ctx context.Context, app string) (wait func() error) {
+	ctx, cancel := context.WithTimeout(ctx, waitMax)
+	messages, errs := b.engine.Client().Events(ctx, events.ListOptions{
+		Filters: filters.NewArgs(filters.Arg("type", "container"), filters.Arg("event", "start"), filters.Arg("label", "pacer.app="+app)),
+	})
+	return func() error {
+		defer cancel()
+		select {
+		case <-messages:
+			return nil
+		case err := <-errs:
+			return fmt.Errorf("wait for the start of a container of %s: %w", app, err)
+		}
+	}
+}
+
 // firstSuccess is when an instance's first health check passed; ok is false where it
 // has none. The API's dates are of whole milliseconds.
 func (p *platform) firstSuccess(ctx context.Context, app, instance string) (at time.Time, ok bool, err error) {
