@@ -103,6 +103,19 @@ type Health struct {
 	LastFailure  time.Time `json:"lastFailure,omitzero"`
 	Cause        string    `json:"cause,omitempty"` // of the last failure
 	Kill         bool      `json:"kill,omitempty"`  // failed as often as the check allows
+	// Last is the last answer of all. Of a check that is alive it travels in Evidence
+	// alone.
+	Last *CheckAnswer `json:"last,omitempty"`
+}
+
+// A CheckAnswer is what one question of a check brought, for people.
+type CheckAnswer struct {
+	At      time.Time `json:"at"`
+	OK      bool      `json:"ok,omitempty"`
+	Status  int       `json:"status,omitempty"` // of HTTP; 0: there was none
+	Body    string    `json:"body,omitempty"`   // or what a command printed; at most 1 KiB
+	Error   string    `json:"error,omitempty"`  // why it is no success
+	Latency int64     `json:"latency"`          // until it came or was given up, ms
 }
 
 // An End is why and how an instance is gone.
@@ -123,4 +136,28 @@ type Finished struct {
 	End      End       `json:"end"`
 	ExitCode int       `json:"exitCode,omitempty"`
 	At       time.Time `json:"at"`
+}
+
+// What is kept of a log as Evidence.
+const (
+	EvidenceLines = 100
+	EvidenceBytes = 16 << 10
+)
+
+// Evidence is what is left of an instance that ended by itself, could not start or was
+// killed for its health checks. Its host gathers it before it removes the container,
+// and tells it a few times, without a receipt: it may be lost in a crash, or while
+// nobody leads.
+type Evidence struct {
+	Instance string    `json:"instance"`
+	App      ID        `json:"app"`
+	At       time.Time `json:"at"`               // when the leader heard of it; the host leaves it empty
+	Log      string    `json:"log,omitempty"`    // the last EvidenceLines lines, at most EvidenceBytes bytes
+	Health   []Health  `json:"health,omitempty"` // in the order of App.Checks, each with its last answer
+}
+
+// A Failure is an end that nobody asked for, with what is left to explain it.
+type Failure struct {
+	Finished
+	Evidence *Evidence `json:"evidence,omitempty"` // nil: there is none, or not yet
 }

@@ -52,6 +52,9 @@ type Report struct {
 	// not have Revision sends the assignment again: an agent answers every
 	// assignment, new or repeated, with a full report.
 	Beat bool `json:"beat,omitempty"`
+	// Evidence is about instances that failed, a few at a time and each a few times. It
+	// is no part of the state that Revision numbers.
+	Evidence []Evidence `json:"evidence,omitempty"`
 }
 
 // A Phase is how far a host has come with an instance.

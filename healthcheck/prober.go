@@ -25,8 +25,11 @@ const (
 	timeoutDefault = 20 * time.Second
 )
 
-// CauseMax is the longest Cause of an Answer, in bytes.
-const CauseMax = 512
+// CauseMax is the longest Cause of an Answer, in bytes; BodyMax is its longest Body.
+const (
+	CauseMax = 512
+	BodyMax  = 1 << 10
+)
 
 // ErrUnasked is what an Exec wraps when the engine could not put the question:
 // that says nothing about the instance.
@@ -116,7 +119,9 @@ func (p *Prober) ask(ctx context.Context, timeout time.Duration, question func(c
 	}
 	limited, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
+	asked := time.Now()
 	a := question(limited)
+	a.Took = time.Since(asked)
 	switch {
 	case a.OK:
 	case ctx.Err() != nil:
@@ -124,7 +129,7 @@ func (p *Prober) ask(ctx context.Context, timeout time.Duration, question func(c
 	case limited.Err() != nil && !a.Ignore:
 		a.Cause = fmt.Sprintf("no answer within %v", timeout)
 	}
-	a.Cause = clip(a.Cause)
+	a.Cause, a.Body = clip(a.Cause, CauseMax), clip(a.Body, BodyMax)
 	return a
 }
 
@@ -152,13 +157,16 @@ func (p *Prober) get(ctx context.Context, base, path string, ignore1xx bool, ok 
 	}
 	defer resp.Body.Close()
 	// The status is the answer: a body that is long or breaks off changes nothing.
+	var body []byte
 	if resp.StatusCode != http.StatusSwitchingProtocols {
+		body, _ = io.ReadAll(io.LimitReader(resp.Body, BodyMax))
 		_, _ = io.CopyN(io.Discard, resp.Body, bodyMax)
 	}
 	if ok(resp.StatusCode) {
-		return Answer{OK: true}
+		return Answer{OK: true, Status: resp.StatusCode, Body: string(body)}
 	}
 	return Answer{
+		Status: resp.StatusCode, Body: string(body),
 		Ignore: ignore1xx && resp.StatusCode < 200,
 		Cause:  fmt.Sprintf("HTTP status %d from GET %s", resp.StatusCode, path),
 	}
@@ -182,13 +190,13 @@ func (p *Prober) command(ctx context.Context, instance, command string) Answer {
 	case err != nil:
 		return Answer{Cause: err.Error()}
 	case code == 0:
-		return Answer{OK: true}
+		return Answer{OK: true, Body: output}
 	}
 	cause := fmt.Sprintf("exit code %d", code)
-	if output = strings.TrimSpace(output); output != "" {
-		cause += ": " + output
+	if line := strings.TrimSpace(output); line != "" {
+		cause += ": " + line
 	}
-	return Answer{Cause: cause}
+	return Answer{Cause: cause, Body: output}
 }
 
 // inner is the error without what the question already says: method, URL.
@@ -199,10 +207,10 @@ func inner(err error) error {
 	return err
 }
 
-// clip bounds a cause and keeps it text.
-func clip(s string) string {
-	if len(s) > CauseMax {
-		s = s[:CauseMax]
+// clip bounds a text and keeps it text.
+func clip(s string, most int) string {
+	if len(s) > most {
+		s = s[:most]
 	}
 	return strings.ToValidUTF8(s, "")
 }

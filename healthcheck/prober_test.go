@@ -103,6 +103,20 @@ func TestHTTPStatusDecides(t *testing.T) {
 	}
 }
 
+func TestHTTPAnswersAreKeptForPeople(t *testing.T) {
+	long := strings.Repeat("x", BodyMax-1) + "é and more"
+	for _, status := range []int{200, 503} {
+		target := serve(t, false, func(w http.ResponseWriter, r *http.Request) {
+			w.WriteHeader(status)
+			_, _ = io.WriteString(w, long)
+		})
+		a := NewProber(nil).Check(t.Context(), target, apps.Check{Protocol: "HTTP", Timeout: time.Minute})
+		if a.Status != status || a.Body != long[:BodyMax-1] || a.Took <= 0 {
+			t.Errorf("want %d with %d bytes of whole characters and how long it took, got %d with %d after %v", status, BodyMax-1, a.Status, len(a.Body), a.Took)
+		}
+	}
+}
+
 func TestHTTPAsksThePathAndFollowsNoRedirect(t *testing.T) {
 	var asked atomic.Value
 	target := serve(t, false, func(w http.ResponseWriter, r *http.Request) {
@@ -215,7 +229,10 @@ func TestCommandsAreJudgedByTheirExitCode(t *testing.T) {
 			return tt.code, tt.output, tt.err
 		})
 		got := p.Check(t.Context(), Target{Instance: "w1", App: &apps.App{}}, apps.Check{Protocol: "COMMAND", Command: "check me", Timeout: time.Minute})
-		if got != tt.want {
+		if got.Body != tt.output || got.Took <= 0 {
+			t.Errorf("%s: want what it printed and how long it took, got %+v", tt.name, got)
+		}
+		if got.Body, got.Took = "", 0; got != tt.want {
 			t.Errorf("%s: want %+v, got %+v", tt.name, tt.want, got)
 		}
 	}

@@ -81,6 +81,9 @@ func (v *Verdict) Hear(now time.Time, a Answer) {
 	h := &v.health
 	fresh := h.FirstSuccess.IsZero()
 	v.heard = v.heard || !a.Ignore
+	if !a.Ignore {
+		h.Last = &apps.CheckAnswer{At: now, OK: a.OK, Status: a.Status, Body: a.Body, Error: a.Cause, Latency: a.Took.Milliseconds()}
+	}
 	switch {
 	case a.Ignore:
 		v.explain(a.Cause)

@@ -7,6 +7,8 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/google/go-cmp/cmp"
+
 	"pacer/apps"
 )
 
@@ -162,10 +164,14 @@ func TestHealthTellsWhatHappened(t *testing.T) {
 	v := Begin(check("HTTP"), noon, noon)
 	first := noon.Add(hear(t, &v, good))
 	second := noon.Add(hear(t, &v, good))
-	failed := noon.Add(hear(t, &v, bad))
-	want := apps.Health{Known: true, Failures: 1, FirstSuccess: first, LastSuccess: second, LastFailure: failed, Cause: "refused"}
-	if got := v.Health(); got != want {
-		t.Fatalf("want %+v\ngot %+v", want, got)
+	failed := noon.Add(hear(t, &v, Answer{Cause: "refused", Status: 503, Body: "no database", Took: 7 * time.Millisecond}))
+	hear(t, &v, none)
+	want := apps.Health{
+		Known: true, Failures: 1, FirstSuccess: first, LastSuccess: second, LastFailure: failed, Cause: "refused",
+		Last: &apps.CheckAnswer{At: failed, Status: 503, Body: "no database", Error: "refused", Latency: 7},
+	}
+	if diff := cmp.Diff(want, v.Health()); diff != "" {
+		t.Fatalf("want the last answer that says anything, too (-want +got):\n%s", diff)
 	}
 }
 
