@@ -73,8 +73,8 @@ func (s *State) refusedSince(a *app, w Wait) {
 	if a.noRoom.IsZero() {
 		a.noRoom = s.now
 	}
-	if d.Rollback {
-		s.atApp(a, a.noRoom.Add(roomPatience))
+	if until := a.noRoom.Add(roomPatience); d.Rollback && until.After(s.now) {
+		s.atApp(a, until)
 	}
 	s.trouble(d, apps.CauseUnplaceable, fmt.Sprintf("no host takes %d of %s: %s", w.Waiting, w.App, w.Sentence()))
 }

@@ -133,6 +133,11 @@ func (s *State) roll(a *app, spec *apps.App, c census) {
 	s.shrink(a, c.current, len(c.current)-spec.Instances)
 	s.launch(a, spec, min(spec.Instances-len(c.current), spec.LiveMax()-c.live()))
 	ready := c.ready
+	for _, in := range c.current {
+		if in.State >= apps.Draining && in.Ready && !in.Unreachable { // it was one too many, or a user named it
+			ready--
+		}
+	}
 	for _, in := range victims(c.old, nil, spec.KillOldest) {
 		if in.Ready && !in.Unreachable {
 			if ready-1 < spec.HealthyMin() {

@@ -87,7 +87,7 @@ func (s *State) resend(h *host) {
 func (s *State) describe(h *host, r apps.Report) {
 	next := r.Host
 	next.Cordoned, next.Draining, next.Lost, next.Since, next.Message = h.Cordoned, h.Draining, h.Lost, h.Since, h.Message
-	if r.Down != "" { // it cannot say what it has
+	if r.Down != "" || r.Host.Total == (apps.Resources{}) { // it cannot say what it has, or not yet
 		next.Total, next.Engine = h.Total, h.Engine
 	}
 	if h.Since.IsZero() {
