@@ -167,10 +167,9 @@ func (t *table) Apply(s apps.Service) bool {
 		return true
 	}
 	t.apps[s.App] = s
-	leader := w.leader()
 	for _, e := range s.Endpoints {
 		t.where[e.Instance] = s.App
-		if epoch, stopped := w.stopped[e.Instance]; stopped && epoch == w.store.epoch && leader != nil && leader.term.knows(t.b.name, leader.now()) {
+		if stop, stopped := w.stopped[e.Instance]; stopped && stop.epoch == w.store.epoch && slices.Contains(stop.knew, t.b.name) {
 			w.fail("%s: a letter %+v brings %s back into the table, which the leader told its host to stop", t.b.name, s.Stamp, e.Instance)
 		}
 	}

@@ -54,7 +54,11 @@ func (w *World) lack() string {
 		}
 	}
 	for _, id := range sorted(st.deployments) {
-		if d := st.deployments[id]; !w.waits(d) {
+		d := st.deployments[id]
+		if d.Rollback {
+			return fmt.Sprintf("the deployment %s may roll back, but neither does nor ends: it is in step %d of %d", id, d.Step, len(d.Steps))
+		}
+		if !w.waits(d) {
 			return fmt.Sprintf("the deployment %s is in step %d of %d, though nothing keeps it", id, d.Step, len(d.Steps))
 		}
 	}
@@ -102,7 +106,13 @@ func (w *World) lackOf(spec *apps.App, t *term) string {
 	if waiting > 0 && (sum != wait.Hosts || sum == 0) {
 		return fmt.Sprintf("%s waits with reasons for %d of %d hosts: %+v", spec.ID, sum, wait.Hosts, wait.Reasons)
 	}
-	if d, _ := st.heldBy(spec.ID); d == nil && len(st.byApp[spec.ID]) != spec.Instances {
+	moving := 0 // off hosts that are drained: there is one more for each of them
+	for _, in := range st.byApp[spec.ID] {
+		if st.hosts[in.Host].Draining {
+			moving++
+		}
+	}
+	if n := len(st.byApp[spec.ID]); !st.held(spec.ID) && (n < spec.Instances || n > spec.Instances+moving) {
 		return fmt.Sprintf("%s wants %d instances and no deployment is under way, but:%s", spec.ID, spec.Instances, st.list(spec.ID))
 	}
 	return ""
@@ -134,7 +144,7 @@ func (w *World) feasible(in *apps.Instance) string {
 	}
 	for _, name := range sorted(st.hosts) {
 		h := st.hosts[name]
-		if h.Lost || h.Cordoned {
+		if h.Lost || h.Cordoned || h.Draining {
 			continue
 		}
 		free, used := h.Total, map[int]bool{}

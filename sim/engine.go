@@ -331,7 +331,7 @@ func (e *engine) probe(p agent.Probe) {
 
 // dies is a container ending by itself.
 func (e *engine) dies(b *box, code int) {
-	if e.boxes[b.Instance] != b || !b.Running {
+	if e.boxes[b.Instance] != b || !b.Running || e.w.healed {
 		return
 	}
 	e.w.tracef("%s: %s dies with code %d", e.h.name, b.Instance, code)

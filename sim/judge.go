@@ -3,6 +3,7 @@ package sim
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"pacer/apps"
 	"pacer/deployer/cluster"
@@ -12,6 +13,7 @@ import (
 const (
 	whyReplaced   = "replaced by a newer version"
 	whyScaledDown = "scaled down"
+	whyMoved      = "moved away from host"
 )
 
 // What was true before a commit.
@@ -41,7 +43,7 @@ func (st *store) judgeChanges(c cluster.Changes) before {
 		case old == nil:
 			b.made[in.App]++
 		case old.State < apps.Draining && in.State >= apps.Draining && in.Ready && !in.Unreachable:
-			if in.Message == whyReplaced || in.Message == whyScaledDown && !st.named(in.ID, c) {
+			if in.Message == whyReplaced || strings.HasPrefix(in.Message, whyMoved) || in.Message == whyScaledDown && !st.named(in.ID, c) {
 				b.left[in.App] = true
 				b.inForce[in.App] = st.inForce(in.App)
 			}
@@ -73,6 +75,12 @@ func (st *store) heldBy(id apps.ID) (d *apps.Deployment, action apps.ActionKind)
 		}
 	}
 	return nil, ""
+}
+
+// held reports whether a running deployment has the app.
+func (st *store) held(id apps.ID) bool {
+	d, _ := st.heldBy(id)
+	return d != nil
 }
 
 // inForce is the spec that the app has to follow now.

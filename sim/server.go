@@ -42,6 +42,7 @@ type term struct {
 	busy  bool // a commit is under way
 	due   bool // a step is set
 	wake  time.Time
+	hasty int // steps in a row that wanted the next one at once
 	wakes int // wakes that were set; the newest counts
 	over  bool
 	heard map[string]time.Time // balancers, by the server's clock
@@ -233,13 +234,19 @@ func (t *term) step() {
 	}
 	t.hear(now, batch)
 	t.wake = wake
+	if t.hasty++; len(batch) > 0 || wake.IsZero() || wake.After(now) {
+		t.hasty = 0
+	}
+	if t.hasty > 100 {
+		w.fail("the core of epoch %d wants to be woken at once, again and again: %v at %v", t.epoch, wake, now)
+	}
 	if fx.Save.Empty() {
 		t.perform(fx)
 		return
 	}
 	t.busy = true
 	life := s.life
-	w.store.commit(s, t.epoch, fx.Save, t.worry(now, fx.Save), func(err error) {
+	w.store.commit(s, t.epoch, fx.Save, t.judge(now, fx.Save), func(err error) {
 		s.resumed(life, func() {
 			t.busy = false
 			switch {
@@ -326,31 +333,42 @@ func (t *term) knows(name string, now time.Time) bool {
 	return ok && now.Sub(at) < silence
 }
 
-// worry is what is wrong with a decision, if it gets committed: an instance may be
-// stopped only when no balancer that the core knows has it in its table, or, for
-// so long, a request in flight to it.
-func (t *term) worry(now time.Time, c cluster.Changes) string {
+// A judgement is what was thought of a step when it was decided; it counts if the
+// step gets committed.
+type judgement struct {
+	worry string   // what is wrong with it
+	knew  []string // the balancers that the core counted on
+}
+
+// judge looks at what a step would stop: an instance may be stopped only when no
+// balancer that the core knows has it in its table, or, for so long, a request in
+// flight to it.
+func (t *term) judge(now time.Time, c cluster.Changes) (j judgement) {
 	w := t.s.w
+	var known []*balancer
+	for _, b := range w.balancers {
+		if b.alive && t.knows(b.name, now) {
+			known = append(known, b)
+			j.knew = append(j.knew, b.name)
+		}
+	}
 	for i := range c.Instances {
 		in := &c.Instances[i]
 		old := w.store.instances[in.ID]
 		if in.State != apps.Stopping || old == nil || old.State == apps.Stopping {
 			continue
 		}
-		for _, b := range w.balancers {
-			if !b.alive || !t.knows(b.name, now) {
-				continue
-			}
+		for _, b := range known {
 			if b.table.has(in.App, in.ID) {
-				return fmt.Sprintf("%s is stopped while %s, which the leader of epoch %d knows, has it in its table", in.ID, b.name, t.epoch)
+				j.worry = fmt.Sprintf("%s is stopped while %s, which the leader of epoch %d knows, has it in its table", in.ID, b.name, t.epoch)
 			}
 			if b.table.inFlight[in.ID] > 0 && !(old.State == apps.Draining && now.Sub(old.Since) >= drainMax) {
-				return fmt.Sprintf("%s is stopped while %s, which the leader of epoch %d knows, has a request in flight to it (it was %s since %v)",
+				j.worry = fmt.Sprintf("%s is stopped while %s, which the leader of epoch %d knows, has a request in flight to it (it was %s since %v)",
 					in.ID, b.name, t.epoch, old.State, now.Sub(old.Since))
 			}
 		}
 	}
-	return ""
+	return j
 }
 
 // toLeader carries a letter to whoever leads when it comes.

@@ -83,7 +83,7 @@ func (st *store) release(epoch uint64) {
 }
 
 // commit stores c some time later, all or nothing, and answers later still.
-func (st *store) commit(s *server, epoch uint64, c cluster.Changes, worry string, done func(error)) {
+func (st *store) commit(s *server, epoch uint64, c cluster.Changes, j judgement, done func(error)) {
 	w := st.w
 	way, back := w.between(100*time.Microsecond, 2*time.Millisecond), w.between(100*time.Microsecond, 2*time.Millisecond)
 	if w.chance(w.plan.slow) {
@@ -100,7 +100,7 @@ func (st *store) commit(s *server, epoch uint64, c cluster.Changes, worry string
 		case st.epoch != epoch:
 			err = errFenced
 		case applies:
-			st.apply(epoch, c, worry)
+			st.apply(epoch, c, j)
 		}
 		if unknown && err == nil {
 			w.tracef("commit of epoch %d has an unknown outcome (applied: %v)", epoch, applies)
@@ -111,10 +111,10 @@ func (st *store) commit(s *server, epoch uint64, c cluster.Changes, worry string
 }
 
 // apply stores the changes, and holds each against the promises.
-func (st *store) apply(epoch uint64, c cluster.Changes, worry string) {
+func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	w := st.w
-	if worry != "" {
-		w.fail("%s", worry)
+	if j.worry != "" {
+		w.fail("%s", j.worry)
 	}
 	before := st.judgeChanges(c)
 	for _, id := range c.GoneApps {
@@ -127,7 +127,7 @@ func (st *store) apply(epoch uint64, c cluster.Changes, worry string) {
 	}
 	for i := range c.Instances {
 		if in := &c.Instances[i]; in.State == apps.Stopping {
-			w.stopped[in.ID] = epoch
+			w.stopped[in.ID] = stop{epoch, j.knew}
 		}
 		st.putInstance(&c.Instances[i])
 	}

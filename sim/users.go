@@ -67,7 +67,7 @@ func (u *users) name() string {
 func (u *users) request() cluster.Event {
 	w, st := u.w, u.w.store
 	name := u.name()
-	change := cluster.Change{Request: name, Deployment: "d-" + name, Force: w.chance(0.25)}
+	change := cluster.Change{Request: name, Deployment: "d-" + name, Force: w.chance(0.25), Rollback: w.chance(0.2)}
 	app := appIDs[w.rng.IntN(len(appIDs))]
 	switch w.rng.IntN(20) {
 	case 0, 1, 2, 3, 4, 5:
@@ -109,6 +109,9 @@ func (u *users) request() cluster.Event {
 	case 17:
 		return cluster.ResetDelay{Request: name, App: app}
 	case 18:
+		if w.chance(0.4) {
+			return cluster.Drain{Request: name, Host: w.hosts[w.rng.IntN(len(w.hosts))].name, On: w.chance(0.6)}
+		}
 		return cluster.Cordon{Request: name, Host: w.hosts[w.rng.IntN(len(w.hosts))].name, On: w.chance(0.4)}
 	case 19:
 		if w.chance(0.7) {

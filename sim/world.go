@@ -37,8 +37,14 @@ type World struct {
 
 	assigned map[string]string // instances that were committed, and to which host
 	started  map[string]string // instances whose container ever ran, and on which host
-	stopped  map[string]uint64 // instances that a leader decided to stop, and its epoch
+	stopped  map[string]stop   // instances that a leader decided to stop
 	bad      map[badKey]bool   // configurations that fail
+}
+
+// A stop is what was true when a leader decided to stop an instance.
+type stop struct {
+	epoch uint64
+	knew  []string // the balancers that it counted on
 }
 
 type badKey struct {
@@ -71,7 +77,7 @@ func (v *Violation) Error() string {
 func New(seed uint64) *World {
 	w := &World{
 		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x9ACE12)), hash: 14695981039346656037,
-		assigned: map[string]string{}, started: map[string]string{}, stopped: map[string]uint64{}, bad: map[badKey]bool{},
+		assigned: map[string]string{}, started: map[string]string{}, stopped: map[string]stop{}, bad: map[badKey]bool{},
 	}
 	w.plan = drawPlan(w)
 	w.net = newNetwork(w)
