@@ -30,6 +30,9 @@ type instance struct {
 	lost     bool
 	message  string
 
+	owes bool // it failed: evidence is to be gathered before its container goes
+	gave bool // and was
+
 	op      OpKind // under way; empty: none
 	opSince time.Time
 	pause   time.Duration
@@ -111,6 +114,8 @@ func (in *instance) opWait() time.Duration {
 		return startLimit + time.Minute
 	case OpStop:
 		return in.grace() + stopLimit + time.Minute
+	case OpEvidence:
+		return evidenceLimit + time.Minute
 	default:
 		return removeLimit + time.Minute
 	}
@@ -128,16 +133,26 @@ func (in *instance) grace() time.Duration {
 	}
 }
 
-// exit notes that the container ended by itself.
+// exit notes that the container ended by itself. Where it answered, and since when it
+// ran, is known better from when it did: it runs at most once.
 func (in *instance) exit(c Container) {
+	if in.phase == apps.PhaseRunning {
+		c.Started, c.IP = in.box.Started, in.box.IP
+	}
 	in.phase, in.running, in.box, in.exitCode = apps.PhaseExited, false, c, c.ExitCode
 	in.message = ending(c)
+	if !in.leaving {
+		in.owe()
+	}
 }
 
 // vanish notes that a container that ran is not there any more.
 func (in *instance) vanish(why string) {
 	in.phase, in.running, in.have, in.lost = apps.PhaseExited, false, false, true
 	in.message = why
+	if !in.leaving {
+		in.owe()
+	}
 }
 
 // ending says how a container ended, for people.
@@ -173,7 +188,11 @@ func (in *instance) report() apps.InstanceReport {
 	}
 	r.Ready, r.Unknown = in.well()
 	for i := range in.checks {
-		r.Health = append(r.Health, in.checks[i].Health())
+		health := in.checks[i].Health()
+		if health.Alive { // nobody needs it, and of many instances it is much
+			health.Last = nil
+		}
+		r.Health = append(r.Health, health)
 	}
 	if in.readiness != nil && r.Message == "" && in.phase == apps.PhaseRunning && !r.Ready && in.readiness.Cause() != "" {
 		r.Message = "not ready yet: " + in.readiness.Cause()

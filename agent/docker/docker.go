@@ -65,6 +65,7 @@ type Docker struct {
 
 	mu       sync.Mutex
 	starting map[string]int // instances with a Start under way
+	partings map[*parting]bool
 
 	userland func() (*userland, error) // the host's, looked at once
 }
@@ -96,7 +97,7 @@ func New(endpoint string, config Config) (*Docker, error) {
 		}
 	}
 	d := &Docker{
-		api: api, config: config, local: isLocal(at), starting: map[string]int{},
+		api: api, config: config, local: isLocal(at), starting: map[string]int{}, partings: map[*parting]bool{},
 		userland: sync.OnceValues(func() (*userland, error) { return readUserland("/") }),
 	}
 	d.life, d.end = context.WithCancel(context.Background())

@@ -27,7 +27,7 @@ func (d *Docker) Watch(ctx context.Context, connected func(), changed func(agent
 		Since: fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond()),
 		Filters: filters.NewArgs(ours, filters.Arg("type", string(events.ContainerEventType)),
 			filters.Arg("event", string(events.ActionStart)), filters.Arg("event", string(events.ActionDie)),
-			filters.Arg("event", string(events.ActionDestroy))),
+			filters.Arg("event", string(events.ActionOOM)), filters.Arg("event", string(events.ActionDestroy))),
 	})
 	select {
 	case err := <-errs:
@@ -38,10 +38,11 @@ func (d *Docker) Watch(ctx context.Context, connected func(), changed func(agent
 	ping := time.NewTicker(pingEvery)
 	defer ping.Stop()
 	pinged := make(chan error, 1)
+	starved := map[string]bool{} // containers that have run out of memory
 	for {
 		select {
 		case m := <-messages:
-			if err := d.event(ctx, m, changed); err != nil {
+			if err := d.event(ctx, m, starved, changed); err != nil {
 				return broken(ctx, err)
 			}
 		case err := <-errs:
@@ -74,15 +75,31 @@ func broken(ctx context.Context, err error) error {
 	return fmt.Errorf("watch containers: %w", explain(err))
 }
 
-func (d *Docker) event(ctx context.Context, m events.Message, changed func(agent.Container)) error {
+func (d *Docker) event(ctx context.Context, m events.Message, starved map[string]bool, changed func(agent.Container)) error {
 	said, ok := fromLabels(m.Actor.Attributes)
 	if !ok || m.Action == events.ActionStart && d.isBusy(said.Instance) {
 		return nil
 	}
+	said.ExitCode, _ = strconv.Atoi(m.Actor.Attributes["exitCode"])
+	said.Started = time.Unix(0, m.TimeNano) // at the latest
+	switch m.Action {
+	case events.ActionOOM:
+		starved[m.Actor.ID] = true
+		return nil
+	case events.ActionDie:
+		// The event says all there is to say. The engine itself answers questions about
+		// the container only when it has taken its network down: that is a third of the
+		// time in which another one can be up.
+		said.OOM = starved[m.Actor.ID]
+		delete(starved, m.Actor.ID)
+		d.parts(m.Actor.ID, said)
+		changed(said)
+		return nil
+	case events.ActionDestroy:
+		delete(starved, m.Actor.ID)
+	}
 	in, err := d.inspect(ctx, m.Actor.ID)
 	if cerrdefs.IsNotFound(err) { // it is gone: what the event says is all there is
-		said.ExitCode, _ = strconv.Atoi(m.Actor.Attributes["exitCode"])
-		said.Started = time.Unix(0, m.TimeNano)
 		changed(said)
 		return nil
 	}
