@@ -156,8 +156,9 @@ func (c *Client) Group(ctx context.Context, id string, embed ...string) (wire.Gr
 }
 
 // PutGroup changes or creates a group. body is JSON text ([]byte) or a wire.GroupUpdate.
-func (c *Client) PutGroup(ctx context.Context, id string, body any, force bool) (Result, error) {
-	return c.change(ctx, http.MethodPut, path("/v2/groups", id), flags("force", force), body)
+func (c *Client) PutGroup(ctx context.Context, id string, body any, o PutOptions) (Result, error) {
+	o.Whole = false // a group has no partial form
+	return c.change(ctx, http.MethodPut, path("/v2/groups", id), o.query(), body)
 }
 
 // DeleteGroup deletes all apps below a group.

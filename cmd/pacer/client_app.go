@@ -291,7 +291,7 @@ func (s *session) apply(ctx context.Context, body []byte, o client.PutOptions) (
 	case kind == "list":
 		return s.PutApps(ctx, body, o)
 	case kind == "group":
-		return s.PutGroup(ctx, id, body, o.Force)
+		return s.PutGroup(ctx, id, body, o)
 	case id == "":
 		return client.Result{}, usageError("the app has no id")
 	default:
