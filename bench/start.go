@@ -16,8 +16,7 @@ func starts(ctx context.Context, b *bench) ([]table, error) {
 		return nil, err
 	}
 	defer p.stop()
-	var raw samples
-	var deploy, recover [2]samples // with and without health check
+	var raw, deploy, recover [2]samples // with and without health check
 	var new, again timelines
 	for n := range b.rounds {
 		for i, checked := range []bool{true, false} {
@@ -25,7 +24,7 @@ func starts(ctx context.Context, b *bench) ([]table, error) {
 			if err != nil {
 				return nil, err
 			}
-			raw = append(raw, took)
+			raw[i] = append(raw[i], took)
 			one, err := p.startOne(ctx, fmt.Sprintf("/start%d-%d", n, i), checked)
 			if err != nil {
 				return nil, err
@@ -40,10 +39,10 @@ func starts(ctx context.Context, b *bench) ([]table, error) {
 		Title: fmt.Sprintf("First answer, medians of %d rounds (least to most)", b.rounds),
 		Head:  comparedHead,
 		Rows: []row{
-			compared("POST /v2/apps to first 200 through the load balancer, HTTP health check", raw, deploy[0], 1.25),
-			compared("the same without health check", raw, deploy[1], 1.25),
-			compared("kill -9 to the replacement's first 200, HTTP health check", raw, recover[0], 1.5),
-			compared("the same without health check", raw, recover[1], 1.5),
+			compared("POST /v2/apps to first 200 through the load balancer, HTTP health check", raw[0], deploy[0], 1.25),
+			compared("the same without health check", raw[1], deploy[1], 1.25),
+			compared("kill -9 to the replacement's first 200, HTTP health check", raw[0], recover[0], 1.5),
+			compared("the same without health check", raw[1], recover[1], 1.5),
 		},
 		Notes: []string{"Raw: the engine's API creates and starts the same image with a published port; to its first 200 at that port. Both are asked every 2 ms from the moment when the engine has started the container."},
 	}

@@ -74,12 +74,16 @@ func (s samples) ms() []float64 {
 	return out
 }
 
-// over is the ratio of the medians.
+// over is the median of the ratios of each sample to the one of raw that was taken
+// just before it, so that what else the machine does weighs on both alike.
 func (s samples) over(raw samples) float64 {
-	if raw.median() == 0 {
-		return 0
+	ratios := make(samples, 0, len(s)) // in billionths
+	for i := range min(len(s), len(raw)) {
+		if raw[i] > 0 {
+			ratios = append(ratios, time.Duration(float64(s[i])/float64(raw[i])*1e9))
+		}
 	}
-	return float64(s.median()) / float64(raw.median())
+	return float64(ratios.median()) / 1e9
 }
 
 func short(d time.Duration) string {
@@ -95,7 +99,7 @@ func short(d time.Duration) string {
 	}
 }
 
-// compared is a row of a figure beside its raw limit.
+// compared is a row of a figure beside its raw limit; the n-th samples belong together.
 func compared(what string, raw, pacer samples, goal float64) row {
 	ratio := pacer.over(raw)
 	said := fmt.Sprintf("**%.2f**", ratio)
@@ -109,4 +113,4 @@ func compared(what string, raw, pacer samples, goal float64) row {
 	}
 }
 
-var comparedHead = []string{"", "raw engine", "Pacer", "ratio of medians", "goal"}
+var comparedHead = []string{"", "raw engine", "Pacer", "median ratio", "goal"}

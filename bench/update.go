@@ -25,15 +25,14 @@ func update(ctx context.Context, b *bench) ([]table, error) {
 		{"one more at a time", map[string]any{"minimumHealthCapacity": 1, "maximumOverCapacity": 0.1}},
 		{"Marathon's default (up to twice as many)", map[string]any{"minimumHealthCapacity": 1, "maximumOverCapacity": 1}},
 	}
-	var raw samples
-	ours, counts := make([]samples, len(kinds)), make([]tally, len(kinds))
+	raw, ours, counts := make([]samples, len(kinds)), make([]samples, len(kinds)), make([]tally, len(kinds))
 	for n := range max(1, b.rounds/10) {
 		for i, k := range kinds {
 			took, err := b.rawUpdate(ctx)
 			if err != nil {
 				return nil, err
 			}
-			raw = append(raw, took)
+			raw[i] = append(raw[i], took)
 			took, count, err := p.update(ctx, fmt.Sprintf("/update%d-%d", n, i), k.strategy)
 			if err != nil {
 				return nil, err
@@ -44,11 +43,11 @@ func update(ctx context.Context, b *bench) ([]table, error) {
 	}
 	t := table{
 		Title: fmt.Sprintf("Rolling update of %d instances under load", replicas),
-		Head:  []string{"", "raw engine", "Pacer", "ratio of medians", "failed requests", "slowest request"},
+		Head:  []string{"", "raw engine", "Pacer", "median ratio", "failed requests", "slowest request"},
 		Notes: []string{fmt.Sprintf("Load: %d requests a second, GET and POST in turn, %d keep-alive connections; every answer but 200 and every transport error counts. Raw: the engine's API starts a new container, waits for its first 200, stops and removes an old one, %d times, without load.", loadRate, loadWorkers, replicas)},
 	}
 	for i, k := range kinds {
-		r := compared(k.what, raw, ours[i], 0)
+		r := compared(k.what, raw[i], ours[i], 0)
 		r.Cells = append(r.Cells[:4], fmt.Sprintf("**%d** of %d", counts[i].failed, counts[i].requests), short(counts[i].slowest))
 		t.Rows = append(t.Rows, r)
 		if counts[i].failed > 0 {
