@@ -280,8 +280,12 @@ func (s *State) brake() {
 		message = fmt.Sprintf("%d of %d hosts are lost: what is missing is replaced", lost, len(s.hosts))
 	}
 	s.tell(apps.Notice{Type: noticeBrake, Message: message})
+	if !on { // the others may be back in a moment, too
+		s.unbraked = s.now
+	}
 	for _, h := range s.hosts {
 		if h.Lost {
+			s.atHost(h, s.now.Add(hostSilence))
 			for _, in := range h.runs {
 				s.touch(in.app)
 			}
@@ -331,7 +335,7 @@ func (s *State) expunge(h *host) {
 // inactive reports whether an instance of a lost host is to be replaced.
 func (s *State) inactive(in *instance) bool {
 	u := in.app.spec.Unreachable
-	if !in.Unreachable || u.Disabled || s.braked {
+	if !in.Unreachable || u.Disabled || s.braked || s.now.Before(s.unbraked.Add(hostSilence)) {
 		return false
 	}
 	h := s.hosts[in.Host]

@@ -46,7 +46,8 @@ type State struct {
 	board       *placement.Board
 	digest      uint64 // over all services
 	due         dates
-	braked      bool
+	braked      bool      // most hosts are lost
+	unbraked    time.Time // when they were not any more
 
 	// What this Step touched. Empty between Steps.
 	now      time.Time
