@@ -2,11 +2,10 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
-	"net/http"
-	"os"
+	"net/url"
+	"runtime"
 	"strings"
 	"time"
 
@@ -15,95 +14,22 @@ import (
 	"pacer/api/client"
 )
 
-// The exit codes of the client: scripts rely on them.
 const (
-	exitOK          = 0
-	exitError_      = 1 // other error
-	exitUsage       = 2
-	exitRolledBack  = 3
-	exitFailed      = 4
-	exitUnplaceable = 5
-	exitStillRuns   = 6
-	exitConflict    = 7
-	exitForbidden   = 8
-	exitNotFound    = 9
-	exitUnreachable = 10
-	exitInterrupted = 130
+	defaultServer  = "http://127.0.0.1:8080"
+	defaultTimeout = 10 * time.Minute
 )
-
-// An exitError is an error with an exit code of its own.
-type exitError struct {
-	code int
-	msg  string
-	hint string // how to mend it; may be empty
-}
-
-func (e *exitError) Error() string { return e.msg }
-
-func exitf(code int, format string, args ...any) error {
-	return &exitError{code: code, msg: fmt.Sprintf(format, args...)}
-}
-
-func usageError(format string, args ...any) error { return exitf(exitUsage, format, args...) }
-
-// exitCode is what the process ends with because of err.
-func exitCode(err error) int {
-	var refused *client.Error
-	var away *client.Unreachable
-	var own *exitError
-	switch {
-	case err == nil:
-		return exitOK
-	case errors.As(err, &own):
-		return own.code
-	case errors.Is(err, context.Canceled):
-		return exitInterrupted
-	case errors.As(err, &away):
-		return exitUnreachable
-	case errors.As(err, &refused):
-		switch refused.Status {
-		case http.StatusBadRequest, http.StatusUnprocessableEntity:
-			return exitUsage
-		case http.StatusUnauthorized, http.StatusForbidden:
-			return exitForbidden
-		case http.StatusNotFound:
-			return exitNotFound
-		case http.StatusConflict, http.StatusPreconditionFailed:
-			return exitConflict
-		}
-	case strings.HasPrefix(err.Error(), "unknown command"), strings.HasPrefix(err.Error(), "unknown flag"),
-		strings.HasPrefix(err.Error(), "unknown shorthand"), strings.Contains(err.Error(), "arg(s)"),
-		strings.HasPrefix(err.Error(), "invalid argument"), strings.HasPrefix(err.Error(), "flag needs an argument"):
-		return exitUsage // cobra has no types for these
-	}
-	return exitError_
-}
-
-
-// printError says what went wrong, and how to mend it where that is known.
-func printError(w io.Writer, err error) {
-	var own *exitError
-	var away *client.Unreachable
-	var refused *client.Error
-	fmt.Fprintf(w, "error: %v\n", err)
-	switch {
-	case errors.As(err, &own) && own.hint != "":
-		fmt.Fprintf(w, "  hint: %s\n", own.hint)
-	case errors.As(err, &away):
-		fmt.Fprintln(w, "  hint: is it running? pacer dev starts one here; --server or PACER_SERVER names another")
-	case errors.As(err, &refused) && len(refused.Deployments) > 0:
-		fmt.Fprintf(w, "  hint: wait for it (pacer deployment wait %s), or cancel it with --force\n", refused.Deployments[0])
-	}
-}
 
 // A session is one call of a client verb.
 type session struct {
 	*client.Client
+	in     io.Reader
 	out    io.Writer // results
 	err    io.Writer // progress and hints
-	format string
-	flags  *clientFlags
+	format string    // table, json, yaml or jsonl
 }
+
+// say writes a line of progress.
+func (s *session) say(format string, args ...any) { fmt.Fprintf(s.err, format+"\n", args...) }
 
 // clientFlags are what all client verbs have.
 type clientFlags struct {
@@ -114,16 +40,10 @@ type clientFlags struct {
 
 func (f *clientFlags) add(cmd *cobra.Command) {
 	p := cmd.PersistentFlags()
-	p.StringVar(&f.Server, "server", defaultServer(), "URL of the server")
-	p.StringVar(&f.Token, "token", "", "token to sign in with")
+	p.StringVar(&f.Server, "server", defaultServer, "URL of the server")
+	p.StringVar(&f.Token, "token", "", "token to sign in with; rather set PACER_TOKEN, which other users of this machine cannot see")
 	p.StringVarP(&f.Output, "output", "o", "table", "table, json, yaml or jsonl")
-}
-
-func defaultServer() string {
-	if url := os.Getenv("MARATHON_URL"); url != "" {
-		return url
-	}
-	return "http://127.0.0.1:8080"
+	alsoFrom(p.Lookup("server"), "MARATHON_URL")
 }
 
 func (f *clientFlags) session(cmd *cobra.Command) (*session, error) {
@@ -132,18 +52,19 @@ func (f *clientFlags) session(cmd *cobra.Command) (*session, error) {
 	default:
 		return nil, usageError("-o %s: choose table, json, yaml or jsonl", f.Output)
 	}
-	c, err := client.New(f.Server)
+	server, _, _ := strings.Cut(f.Server, ",") // MARATHON_URL may list several
+	c, err := client.New(server)
 	if err != nil {
 		return nil, usageError("--server: %v", err)
 	}
 	c.Token = f.Token
-	return &session{Client: c, out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), format: f.Output, flags: f}, nil
+	return &session{Client: c, in: cmd.InOrStdin(), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), format: f.Output}, nil
 }
 
 // verb is a command that talks to a server.
 func (f *clientFlags) verb(use, short string, args cobra.PositionalArgs, run func(ctx context.Context, s *session, args []string) error) *cobra.Command {
-	return &cobra.Command{
-		Use: use, Short: short, Args: args,
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: args, DisableFlagsInUseLine: true,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := f.session(cmd)
 			if err != nil {
@@ -152,29 +73,84 @@ func (f *clientFlags) verb(use, short string, args cobra.PositionalArgs, run fun
 			return run(cmd.Context(), s, args)
 		},
 	}
+	if words := strings.Fields(use); len(words) > 1 && strings.Trim(words[1], "[]") == "APP" {
+		cmd.ValidArgsFunction = f.completeApp
+	}
+	return cmd
+}
+
+// completeApp offers the ids of apps to the shell.
+func (f *clientFlags) completeApp(cmd *cobra.Command, args []string, begun string) ([]string, cobra.ShellCompDirective) {
+	const nothing = cobra.ShellCompDirectiveNoFileComp
+	if len(args) > 0 || fillFlags(cmd, "") != nil {
+		return nil, nothing
+	}
+	s, err := f.session(cmd)
+	if err != nil {
+		return nil, nothing
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), 2*time.Second)
+	defer cancel()
+	list, err := s.Apps(ctx, client.AppFilter{})
+	if err != nil {
+		return nil, nothing
+	}
+	var ids []string
+	for _, app := range list {
+		id := app.ID
+		if !strings.HasPrefix(begun, "/") {
+			id = strings.TrimPrefix(id, "/")
+		}
+		if strings.HasPrefix(id, begun) {
+			ids = append(ids, id)
+		}
+	}
+	return ids, nothing
 }
 
 // noun is a command that only has verbs below it.
 func noun(use, short string, verbs ...*cobra.Command) *cobra.Command {
-	cmd := &cobra.Command{Use: use, Short: short, Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		_ = cmd.Help()
-		return usageError("say what to do: %s VERB", cmd.CommandPath())
-	}}
+	cmd := &cobra.Command{
+		Use: use, Short: short, SuggestionsMinimumDistance: 2,
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			e := &exitError{exitUsage, fmt.Sprintf("%s has no verb %s", cmd.CommandPath(), args[0]), cmd.CommandPath() + " --help lists them"}
+			if like := cmd.SuggestionsFor(args[0]); len(like) > 0 {
+				e.hint = "did you mean " + cmd.CommandPath() + " " + like[0] + "?"
+			}
+			return e
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cmd.SetOut(cmd.ErrOrStderr())
+			_ = cmd.Help()
+			return usageError("say what to do: %s VERB", cmd.CommandPath())
+		},
+	}
 	cmd.AddCommand(verbs...)
+	return cmd
+}
+
+// named is another, hidden name of a command, for fingers that know another tool.
+func named(use string, cmd *cobra.Command) *cobra.Command {
+	cmd.Use, cmd.Aliases, cmd.Hidden = use, nil, true
 	return cmd
 }
 
 // clientCommands are the verbs of the client.
 func clientCommands() []*cobra.Command {
 	var all []*cobra.Command
-	for _, make := range []func(*clientFlags) *cobra.Command{appCommand, taskCommand, deploymentCommand, queueCommand, hostCommand, eventCommand, planCommand} {
+	for _, command := range []func(*clientFlags) *cobra.Command{
+		appCommand, taskCommand, deploymentCommand, queueCommand, hostCommand, eventCommand, planCommand, diffCommand, versionCommand,
+	} {
 		f := &clientFlags{}
-		cmd := make(f)
+		cmd := command(f)
 		f.add(cmd)
 		bindTree(cmd)
 		all = append(all, cmd)
 	}
-	return append(all, versionCommand())
+	return all
 }
 
 func bindTree(cmd *cobra.Command) {
@@ -184,23 +160,21 @@ func bindTree(cmd *cobra.Command) {
 	}
 }
 
-func versionCommand() *cobra.Command {
-	return &cobra.Command{Use: "version", Short: "Print the version of this binary", Args: cobra.NoArgs, RunE: func(cmd *cobra.Command, _ []string) error {
-		_, err := fmt.Fprintf(cmd.OutOrStdout(), "pacer %s\n", version)
+// versionCommand tells the version of this binary; it needs no server.
+func versionCommand(f *clientFlags) *cobra.Command {
+	return f.verb("version", "Print the version of this binary", cobra.NoArgs, func(_ context.Context, s *session, _ []string) error {
+		if s.format != "table" {
+			return s.show(map[string]string{"version": version, "go": runtime.Version(), "platform": runtime.GOOS + "/" + runtime.GOARCH})
+		}
+		_, err := fmt.Fprintf(s.out, "pacer %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
-	}}
+	})
 }
 
-// A waitFlags is what verbs that start a deployment have.
-type waitFlags struct {
-	wait    bool
-	timeout time.Duration
-	force   bool
-}
-
-func (w *waitFlags) add(cmd *cobra.Command) *cobra.Command {
-	cmd.Flags().BoolVar(&w.wait, "wait", false, "wait until the deployment has ended")
-	cmd.Flags().DurationVar(&w.timeout, "timeout", 10*time.Minute, "how long to wait")
-	cmd.Flags().BoolVar(&w.force, "force", false, "cancel deployments that hold the app")
-	return cmd
+// shown is the server's URL without a password.
+func (s *session) shown() string {
+	if u, err := url.Parse(s.Server()); err == nil {
+		return u.Redacted()
+	}
+	return s.Server()
 }

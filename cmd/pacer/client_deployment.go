@@ -1,0 +1,75 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"pacer/api/wire"
+)
+
+func deploymentCommand(f *clientFlags) *cobra.Command {
+	list := f.verb("list", "List running deployments", cobra.NoArgs, func(ctx context.Context, s *session, _ []string) error {
+		all, err := s.Deployments(ctx)
+		if err != nil {
+			return err
+		}
+		return print(s, all, all, "ID STEP APPS VERSION", func(d wire.Deployment) []any {
+			return []any{d.ID, fmt.Sprintf("%d/%d", d.CurrentStep, d.TotalSteps), strings.Join(d.AffectedApps, ","), d.Version}
+		})
+	})
+	list.Aliases = []string{"ls"}
+	show := f.verb("show ID", "Show a deployment, running or ended", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+		d, err := s.Deployment(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return s.show(d)
+	})
+	var waiting waitFlags
+	wait := f.verb("wait ID", "Wait for a deployment's end", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+		return s.wait(ctx, args[0], follower{timeout: waiting.timeout, patient: true})
+	})
+	wait.Flags().DurationVar(&waiting.timeout, "timeout", defaultTimeout, "how long to wait")
+	var back waitFlags
+	cancel := f.verb("cancel ID", "Go back to the versions before it; with --force stop where it is", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+		if back.force {
+			if err := s.CancelDeployment(ctx, args[0]); err != nil {
+				return err
+			}
+			s.say("deployment %s was cancelled, and all is left as it is", args[0])
+			return nil
+		}
+		r, err := s.RevertDeployment(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return s.started(ctx, r, back.wait, follower{timeout: back.timeout})
+	})
+	back.add(cancel).Flags().Lookup("force").Usage = "leave all as it is"
+	cancel.Aliases = []string{"rollback"}
+	return noun("deployment", "The way from one set of specs to the next", list, show, wait, cancel)
+}
+
+func queueCommand(f *clientFlags) *cobra.Command {
+	list := f.verb("list", "List apps with instances that wait, and why", cobra.NoArgs, func(ctx context.Context, s *session, _ []string) error {
+		items, err := s.Queue(ctx)
+		if err != nil {
+			return err
+		}
+		return print(s, wire.Queue{Queue: items}, items, "APP WAITING SINCE WHY", func(q wire.QueueItem) []any {
+			return []any{q.App.ID, q.Count, q.Since, why(q)}
+		})
+	})
+	list.Aliases = []string{"ls"}
+	reset := f.verb("reset APP", "Forget the backoff of an app", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+		if err := s.ResetDelay(ctx, args[0]); err != nil {
+			return s.suggest(ctx, args[0], err)
+		}
+		s.say("%s is tried again at once", args[0])
+		return nil
+	})
+	return noun("queue", "What waits for a host", list, reset)
+}
