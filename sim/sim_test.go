@@ -1,6 +1,7 @@
 package sim
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"os"
@@ -14,12 +15,15 @@ import (
 var (
 	seeds = flag.Int("seeds", 300, "how many histories TestHistories lives")
 	first = flag.Uint64("first", 1, "the first of them")
-	seed  = flag.Uint64("seed", 0, "the one that TestSim lives")
+	seed  = flag.Uint64("seed", 0, "the one history to live")
 	trace = flag.Bool("tell", false, "have TestSim tell all that happens")
 )
 
-// TestHistories lives many histories, each twice.
+// TestHistories lives many histories, each twice; with -seed only that one.
 func TestHistories(t *testing.T) {
+	if *seed != 0 {
+		*first, *seeds = *seed, 1
+	}
 	began := time.Now()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
@@ -59,19 +63,18 @@ func TestHistories(t *testing.T) {
 	t.Logf("%d histories, each lived twice, %d failed: %.1f simulated hours in %v", lived, failed, sum.Lived.Hours(), time.Since(began).Round(10*time.Millisecond))
 }
 
-// TestSim lives one history: the one of -seed.
+// TestSim lives one history: the one of -seed, else the first; with -tell it says
+// all that happens.
 func TestSim(t *testing.T) {
-	if *seed == 0 {
-		t.Skip("no -seed is given")
-	}
-	w := New(*seed)
+	n := cmp.Or(*seed, *first)
+	w := New(n)
 	if *trace {
 		w.Trace = os.Stdout
 	}
 	if _, err := w.Live(); err != nil {
 		t.Fatal(err)
 	}
-	res, err := Live(*seed)
+	res, err := Live(n)
 	if err != nil {
 		t.Fatal(err)
 	}
