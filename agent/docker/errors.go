@@ -83,6 +83,9 @@ func startFault(l agent.Launch, err error) error {
 		}
 		return &fault{message: "a host port is already in use: " + text, err: err}
 	}
+	if strings.Contains(text, "invalid reference format") && l.App.Container != nil {
+		return &fault{message: fmt.Sprintf("%q is not the name of an image", l.App.Container.Image), err: err}
+	}
 	if cerrdefs.IsNotFound(err) && strings.Contains(text, "network") {
 		return &fault{message: fmt.Sprintf("this host has no container network %q: make it with docker network create",
 			strings.Join(l.App.Networks, ", ")), err: err}

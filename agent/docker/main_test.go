@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,28 +19,36 @@ import (
 	"pacer/testbed"
 )
 
-// engine is one real engine for the tests that do not hurt it; nil where there
-// can't be one, and why.
+// engine is one real engine for the tests that do not hurt it, started by the first
+// that wants it.
 var (
-	engine    *testbed.Engine
-	engineErr error
+	engine     *testbed.Engine
+	startOnce  = sync.OnceValue(startEngine)
+	allEngines []*testbed.Engine
 )
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
-		var all []*testbed.Engine
-		if all, engineErr = testbed.StartEngines(context.Background(), 1); engineErr == nil {
-			engine = all[0]
-			engineErr = images(engine)
-		}
-		defer testbed.CloseEngines(all)
+		defer func() {
+			if err := testbed.CloseEngines(allEngines); err != nil {
+				fmt.Fprintln(os.Stderr, err)
+			}
+		}()
 		return m.Run()
 	}())
 }
 
+func startEngine() (err error) {
+	if allEngines, err = testbed.StartEngines(context.Background(), 1); err != nil {
+		return err
+	}
+	engine = allEngines[0]
+	return images(engine)
+}
+
 // images puts in pacer/hello:1 and :2, and test/tools:1 with a shell and its friends.
 func images(e *testbed.Engine) error {
-	tree, err := testbed.Debian("/bin/sh", "/bin/sleep", "/bin/cat", "/usr/bin/env", "/usr/bin/id", "/bin/ls", "/usr/bin/nproc", "/usr/bin/head")
+	tree, err := testbed.Debian("/bin/sh", "/bin/sleep", "/bin/cat", "/usr/bin/env", "/usr/bin/id", "/bin/ls", "/usr/bin/head")
 	if err != nil {
 		return err
 	}
@@ -52,11 +61,13 @@ func images(e *testbed.Engine) error {
 // real returns a Docker for the shared engine.
 func real(t testing.TB, edit ...func(*Config)) *Docker {
 	t.Helper()
-	if errors.Is(engineErr, testbed.ErrCannot) {
-		t.Skip(engineErr)
+	if testing.Short() {
+		t.Skip("needs a Docker engine")
 	}
-	if engineErr != nil {
-		t.Fatal(engineErr)
+	if err := startOnce(); errors.Is(err, testbed.ErrCannot) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
 	}
 	return open(t, engine, edit...)
 }
@@ -89,7 +100,7 @@ func launch(t testing.TB, d *Docker, a *apps.App) agent.Launch {
 	a.Version = apps.VersionAt(time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC))
 	l := agent.Launch{Instance: apps.InstanceID(a.ID, 7, uint64(serial.Add(1))), App: a, Epoch: 3}
 	for range a.Ports {
-		l.Ports = append(l.Ports, int(31000+lastPort.Add(1)))
+		l.Ports = append(l.Ports, port(t, a))
 	}
 	t.Cleanup(func() {
 		if err := d.Remove(context.Background(), l.Instance); err != nil {
@@ -97,6 +108,21 @@ func launch(t testing.TB, d *Docker, a *apps.App) agent.Launch {
 		}
 	})
 	return l
+}
+
+// port is one that is free: with host networking on all addresses of the machine,
+// else on the engine's own, which nobody else uses.
+func port(t testing.TB, a *apps.App) int {
+	t.Helper()
+	if a.Network != apps.NetworkHost {
+		return int(31000 + lastPort.Add(1))
+	}
+	l, err := net.Listen("tcp", ":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
 }
 
 func start(t testing.TB, d *Docker, a *apps.App) (agent.Launch, agent.Container) {

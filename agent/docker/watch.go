@@ -27,7 +27,7 @@ func (d *Docker) Watch(ctx context.Context, connected func(), changed func(agent
 		Since: fmt.Sprintf("%d.%09d", since.Unix(), since.Nanosecond()),
 		Filters: filters.NewArgs(ours, filters.Arg("type", string(events.ContainerEventType)),
 			filters.Arg("event", string(events.ActionStart)), filters.Arg("event", string(events.ActionDie)),
-			filters.Arg("event", string(events.ActionOOM)), filters.Arg("event", string(events.ActionDestroy))),
+			filters.Arg("event", string(events.ActionOOM))),
 	})
 	select {
 	case err := <-errs:
@@ -95,12 +95,9 @@ func (d *Docker) event(ctx context.Context, m events.Message, starved map[string
 		d.parts(m.Actor.ID, said)
 		changed(said)
 		return nil
-	case events.ActionDestroy:
-		delete(starved, m.Actor.ID)
 	}
 	in, err := d.inspect(ctx, m.Actor.ID)
-	if cerrdefs.IsNotFound(err) { // it is gone: what the event says is all there is
-		changed(said)
+	if cerrdefs.IsNotFound(err) { // gone already: its end is an event too
 		return nil
 	}
 	if err != nil {
