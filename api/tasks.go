@@ -249,12 +249,17 @@ func (d *door) deleteAppTask(path []string, id string) answer {
 		if err != nil {
 			return err
 		}
+		in, known := v.Instance(apps.InstanceOfTask(id))
 		app, ok := v.App(appID(path))
+		if !ok && known {
+			// go-marathon takes the app from the task's id as it was up to Marathon 1.7: all
+			// before the last dot. The task itself says whose it is.
+			app, ok = v.App(in.App)
+		}
 		if !ok {
 			return noApp(appID(path))
 		}
-		in, ok := v.Instance(apps.InstanceOfTask(id))
-		if !ok || in.App != app.ID || !launched(&in) {
+		if !known || in.App != app.ID || !launched(&in) {
 			return apps.Errorf(apps.NotFound, "Task '%s' does not exist", id)
 		}
 		return d.kill(w, r, v, []apps.Instance{in}, how, func(tasks []wire.Task) any {
