@@ -26,6 +26,7 @@ import (
 	"pacer/discovery"
 	"pacer/lb"
 	"pacer/store"
+	"pacer/ui"
 )
 
 // A node is the parts of Pacer that one process runs. Each part is opened first,
@@ -201,7 +202,7 @@ func (n *node) openAPI() {
 		metrics = append(metrics, func(w io.Writer) { _ = n.balancer.WriteMetrics(w) })
 	}
 	handler := api.New(api.Config{
-		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready, Plan: n.deployer.Foresee,
+		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready, UI: ui.Handler(), Plan: n.deployer.Foresee,
 		Metrics: metrics, Log: n.log, Address: l.Addr().String(),
 	})
 	if n.dns != nil {
