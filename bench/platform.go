@@ -109,7 +109,8 @@ func freeAddr() (string, error) {
 	return l.Addr().String(), nil
 }
 
-var apiClient = &http.Client{Timeout: 30 * time.Second}
+// apiClient does without compression, which would cost more than all else.
+var apiClient = &http.Client{Timeout: 30 * time.Second, Transport: &http.Transport{DisableCompression: true}}
 
 // call is one request to the API that has to be answered by 2xx.
 func (p *platform) call(ctx context.Context, method, path string, body any) ([]byte, error) {
@@ -138,11 +139,15 @@ func (p *platform) call(ctx context.Context, method, path string, body any) ([]b
 	return raw, err
 }
 
-// wait asks until ok has nothing to object, every 20 ms.
+// waitEvery is how often the API is asked whether something is done. It costs Pacer
+// CPU: rarely enough to be lost in what is waited for.
+const waitEvery = 100 * time.Millisecond
+
+// wait asks until ok has nothing to object.
 func (p *platform) wait(ctx context.Context, what string, ok func(context.Context) error) error {
 	ctx, cancel := context.WithTimeout(ctx, waitMax)
 	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(waitEvery)
 	defer tick.Stop()
 	for {
 		err := ok(ctx)
