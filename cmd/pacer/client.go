@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"runtime"
 	"strings"
 	"time"
@@ -169,12 +168,4 @@ func versionCommand(f *clientFlags) *cobra.Command {
 		_, err := fmt.Fprintf(s.out, "pacer %s (%s, %s/%s)\n", version, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 		return err
 	})
-}
-
-// shown is the server's URL without a password.
-func (s *session) shown() string {
-	if u, err := url.Parse(s.Server()); err == nil {
-		return u.Redacted()
-	}
-	return s.Server()
 }

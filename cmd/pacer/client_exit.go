@@ -99,6 +99,9 @@ func printError(w io.Writer, err error) {
 	if message == "" {
 		return
 	}
+	if away := (*client.Unreachable)(nil); errors.As(err, &away) { // its URL may hold a password
+		message = strings.ReplaceAll(message, away.Server, redact(away.Server))
+	}
 	fmt.Fprintf(w, "%s %s\n", paint(w, red, "error:"), message)
 	if hint := hintFor(err); hint != "" {
 		fmt.Fprintf(w, "  %s %s\n", paint(w, dim, "hint:"), hint)

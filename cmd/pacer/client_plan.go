@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -110,13 +111,26 @@ func (s *session) tellPlan(p wire.Forecast) error {
 
 func (s *session) tellDiff(a wire.AppPlan) {
 	for _, d := range a.Diff {
+		before, after := readable(d.Old), readable(d.New)
 		switch {
 		case d.Old == nil:
-			fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, green, "+"), d.Field, d.New)
+			fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, green, "+"), d.Field, after)
 		case d.New == nil:
-			fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, red, "-"), d.Field, d.Old)
+			fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, red, "-"), d.Field, before)
 		default:
-			fmt.Fprintf(s.out, "  %s %s: %s → %s\n", paint(s.out, yellow, "~"), d.Field, d.Old, d.New)
+			fmt.Fprintf(s.out, "  %s %s: %s → %s\n", paint(s.out, yellow, "~"), d.Field, before, after)
 		}
 	}
+}
+
+// readable is JSON without the escapes that are for web pages.
+func readable(raw json.RawMessage) string {
+	var v any
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if json.Unmarshal(raw, &v) != nil || e.Encode(v) != nil {
+		return string(raw)
+	}
+	return strings.TrimSuffix(b.String(), "\n")
 }

@@ -32,7 +32,7 @@ func (s *session) suggest(ctx context.Context, id string, err error) error {
 // ends so, or one with few other letters.
 func nearest(id string, list []wire.AppInfo) (best string) {
 	id = strings.Trim(id, "/")
-	fewest := min(2, len(id)/2) + 1
+	fewest := min(2, (len(id)+1)/2) + 1
 	for _, app := range list {
 		name := strings.Trim(app.ID, "/")
 		if name == id {
