@@ -20,7 +20,7 @@ async function load() {
       throw err;
     }),
   ]);
-  return { apps: apps.apps, deployments, queue: queue.queue, hosts: hosts.hosts, troubles: await troubles(deployments) };
+  return { apps: apps.apps ?? [], deployments, queue: queue.queue ?? [], hosts: hosts.hosts ?? [], troubles: await troubles(deployments) };
 }
 
 function show(data) {

@@ -8,7 +8,7 @@ export function h(tag, props, ...kids) {
   const el = document.createElement(name);
   if (classes.length) el.className = classes.join(" ");
   for (const [k, v] of Object.entries(props ?? {})) if (v !== false && v != null) el.setAttribute(k, v === true ? "" : v);
-  el.append(...kids.flat().filter((kid) => kid != null && kid !== false && kid !== ""));
+  el.append(...kids.flat(Infinity).filter((kid) => kid != null && kid !== false && kid !== ""));
   return el;
 }
 
@@ -30,7 +30,7 @@ export function refill(el, key, content) {
   if (shown.get(el) === text) return false;
   shown.set(el, text);
   const focus = el.contains(document.activeElement) ? document.activeElement.dataset.key : null;
-  el.replaceChildren(...[content()].flat().filter((kid) => kid != null && kid !== false));
+  el.replaceChildren(...[content()].flat(Infinity).filter((kid) => kid != null && kid !== false));
   if (focus) el.querySelector(`[data-key="${CSS.escape(focus)}"]`)?.focus({ preventScroll: true });
   return true;
 }
