@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -20,22 +21,23 @@ var benchmarks = []struct{ pkg, name, goal string }{
 // core runs the benchmarks of the core and the store.
 func core(ctx context.Context, _ *bench) ([]table, error) {
 	t := table{Title: "The core: one app's change among 1,000 hosts and 100,000 instances; and the commit of one app", Head: []string{"benchmark", "runs", "figures", "goal"}}
+	var errs []error
 	for _, m := range benchmarks {
 		cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+strings.ReplaceAll(m.name, "/", "$/^")+"$", "-benchtime", "2s", "-timeout", "4m", m.pkg)
 		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 		out, err := cmd.CombinedOutput()
-		if err != nil {
-			return nil, fmt.Errorf("%s of %s: %w\n%s", m.name, m.pkg, err, out)
-		}
 		found := parseBenchmarks(out)
-		if len(found) == 0 {
-			return nil, fmt.Errorf("%s has no %s", m.pkg, m.name)
+		switch {
+		case err != nil:
+			errs = append(errs, fmt.Errorf("%s of %s: %w\n%s", m.name, m.pkg, err, out))
+		case len(found) == 0:
+			errs = append(errs, fmt.Errorf("%s has no %s", m.pkg, m.name))
 		}
 		for _, f := range found {
 			t.Rows = append(t.Rows, row{Cells: []string{f.name, strconv.Itoa(f.runs), f.figures(), cmp.Or(m.goal, "-")}, Samples: f.values})
 		}
 	}
-	return []table{t}, nil
+	return []table{t}, errors.Join(errs...)
 }
 
 // A measured is one line of go test -bench.

@@ -94,19 +94,22 @@ func run(ctx context.Context) error {
 		return errors.Join(err, b.close())
 	}
 	r, err := b.measure(ctx, wanted)
-	if err == nil && *out != "" {
-		var raw []byte
-		if raw, err = json.MarshalIndent(r, "", "  "); err == nil {
-			err = os.WriteFile(*out, append(raw, '\n'), 0o644)
+	if *out != "" && len(r.Tables) > 0 {
+		raw, fault := json.MarshalIndent(r, "", "  ")
+		if fault == nil {
+			fault = os.WriteFile(*out, append(raw, '\n'), 0o644)
 		}
+		err = errors.Join(err, fault)
 	}
 	return errors.Join(err, b.close())
 }
 
-// measure runs the wanted sections (none: all) and prints their tables as they come.
+// measure runs the wanted sections (none: all) and prints their tables as they come,
+// also beside an error.
 func (b *bench) measure(ctx context.Context, wanted []string) (report, error) {
 	r := report{Machine: lookAround(ctx, b.engine)}
 	fmt.Printf("%s\n", r.Machine)
+	var errs []error
 	for _, s := range sections {
 		if len(wanted) > 0 && !slices.Contains(wanted, s.name) {
 			continue
@@ -114,11 +117,11 @@ func (b *bench) measure(ctx context.Context, wanted []string) (report, error) {
 		load, begun := loadAverage(), time.Now()
 		fmt.Fprintf(os.Stderr, "bench: %s\n", s.what)
 		tables, err := s.run(ctx, b)
-		if err != nil {
-			if ctx.Err() != nil {
-				err = context.Cause(ctx)
-			}
-			return r, fmt.Errorf("%s: %w", s.name, err)
+		if ctx.Err() != nil {
+			return r, errors.Join(append(errs, fmt.Errorf("%s: %w", s.name, context.Cause(ctx)))...)
+		}
+		if err != nil { // the others may do better
+			errs = append(errs, fmt.Errorf("%s: %w", s.name, err))
 		}
 		for _, t := range tables {
 			t.Load = load
@@ -127,7 +130,7 @@ func (b *bench) measure(ctx context.Context, wanted []string) (report, error) {
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s took %v\n", s.name, time.Since(begun).Round(time.Second))
 	}
-	return r, nil
+	return r, errors.Join(errs...)
 }
 
 func (b *bench) open(ctx context.Context) error {
