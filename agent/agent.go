@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -142,6 +143,9 @@ func (a *Agent) perform(ctx context.Context, g *errgroup.Group, fx Effects) {
 	for _, id := range fx.Remove {
 		g.Go(func() error { a.remove(ctx, id); return nil })
 	}
+	for _, id := range fx.Evidence {
+		g.Go(func() error { a.evidence(ctx, id); return nil })
+	}
 	for _, p := range fx.Probe {
 		g.Go(func() error { a.probe(ctx, p); return nil })
 	}
@@ -173,13 +177,17 @@ func (a *Agent) forward(ctx context.Context) error {
 	}
 }
 
-// post hands a report to deliver; of reports that wait, the newest is kept. A sign
-// of life does not replace a full one: it says less of the same revision.
+// post hands a report to deliver; of reports that wait, the newest is kept, with the
+// evidence of all. A sign of life does not replace a full one: it says less of the same
+// revision.
 func (a *Agent) post(r apps.Report) {
 	select {
 	case old := <-a.reports:
 		if r.Beat && !old.Beat {
 			r = old
+		} else if len(old.Evidence) > 0 {
+			told := slices.Concat(old.Evidence, r.Evidence)
+			r.Evidence = told[max(0, len(told)-evidenceMax):]
 		}
 	default:
 	}

@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"slices"
@@ -26,6 +27,7 @@ type engine struct {
 
 	pull, stop  time.Duration
 	code        int           // of every command
+	stuckLogs   bool          // Logs never end by themselves
 	hanging     bool          // calls but Watch answer only when their context ends
 	mostStarts  int           // that ran at once
 	starts      int           // that run now
@@ -152,7 +154,18 @@ func (e *engine) Exec(ctx context.Context, instance, command string) (int, strin
 	return e.code, "", nil
 }
 
-func (e *engine) Logs(context.Context, string, int, bool, io.Writer, io.Writer) error { return nil }
+func (e *engine) Logs(ctx context.Context, instance string, tail int, follow bool, stdout, stderr io.Writer) error {
+	if err := e.call(ctx, fmt.Sprintf("logs %s tail=%d follow=%v", instance, tail, follow)); err != nil {
+		return err
+	}
+	_, _ = io.WriteString(stdout, "starting\n")
+	_, _ = io.WriteString(stderr, "something broke\n")
+	if e.stuckLogs {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return nil
+}
 
 // set changes the engine under its lock.
 func (e *engine) set(f func()) { e.mu.Lock(); defer e.mu.Unlock(); f() }

@@ -27,6 +27,7 @@ type (
 		Container Container // of a Start that worked
 		Err       string    // empty: it worked
 		Retry     bool      // Err is the engine's trouble, not the instance's: try again
+		Log       string    // of an Evidence: what the instance printed last, as far as it could be had
 	}
 	// Probed is one answer of a check (index into App.Checks), or of the readiness
 	// check (index ReadyCheckIndex).
@@ -36,6 +37,9 @@ type (
 		OK       bool
 		Cause    string // where not OK
 		Ignore   bool   // neither success nor failure (ignoreHttp1xx)
+		Status   int    // of HTTP; 0: there was none
+		Body     string // the start of it, or of what a command printed
+		Took     time.Duration
 	}
 	// Engine is what the host is and has. It comes whenever the engine can be
 	// watched (again): what happened before has to be listed.
@@ -66,15 +70,18 @@ type Effects struct {
 	Cancel []string // instances whose Start is to be given up; its Did comes all the same
 	Stop   []Halt
 	Remove []string // instances whose container is to go; it does not run
-	Probe  []Probe
-	List   bool         // ask the engine for everything
-	Report *apps.Report // to the leader
+	// Evidence is instances that failed, whose logs are wanted before their containers
+	// are removed.
+	Evidence []string
+	Probe    []Probe
+	List     bool         // ask the engine for everything
+	Report   *apps.Report // to the leader
 }
 
 // Empty reports whether there is nothing to do.
 func (fx *Effects) Empty() bool {
 	return len(fx.Start) == 0 && len(fx.Cancel) == 0 && len(fx.Stop) == 0 && len(fx.Remove) == 0 &&
-		len(fx.Probe) == 0 && !fx.List && fx.Report == nil
+		len(fx.Evidence) == 0 && len(fx.Probe) == 0 && !fx.List && fx.Report == nil
 }
 
 // OpKind names an operation on a container.
@@ -85,6 +92,8 @@ const (
 	OpStart  OpKind = "start"
 	OpStop   OpKind = "stop"
 	OpRemove OpKind = "remove"
+	// OpEvidence fails with nothing but a log less.
+	OpEvidence OpKind = "evidence"
 )
 
 // A Launch is one instance to pull, create and start.

@@ -199,6 +199,10 @@ func (h *Host) foldDid(now time.Time, ev Did) {
 	}
 	in.op, in.seen = "", h.lists
 	h.touch(in)
+	if ev.Op == OpEvidence {
+		h.give(now, in, ev.Log)
+		return
+	}
 	if ev.Err == "" {
 		in.pause, in.retryAt = 0, time.Time{}
 	}
@@ -239,6 +243,7 @@ func (h *Host) foldNotStarted(now time.Time, in *instance, ev Did) {
 	in.message = ev.Err
 	if !ev.Retry {
 		in.phase = apps.PhaseFailed
+		in.owe()
 		return
 	}
 	if in.wanted && !in.leaving {
@@ -252,7 +257,7 @@ func (h *Host) foldProbed(now time.Time, ev Probed) {
 	if in == nil || !in.probed() {
 		return
 	}
-	a := healthcheck.Answer{OK: ev.OK, Ignore: ev.Ignore, Cause: ev.Cause}
+	a := healthcheck.Answer{OK: ev.OK, Ignore: ev.Ignore, Cause: ev.Cause, Status: ev.Status, Body: ev.Body, Took: ev.Took}
 	switch {
 	case ev.Check == ReadyCheckIndex && in.readiness != nil:
 		in.readiness.Hear(now, a)
@@ -260,6 +265,9 @@ func (h *Host) foldProbed(now time.Time, ev Probed) {
 		// A command runs through the engine: while that is away, it says nothing of the instance.
 		a.Ignore = a.Ignore || !a.OK && !h.listed && in.spec.Checks[ev.Check].Protocol == "COMMAND"
 		in.checks[ev.Check].Hear(now, a)
+		if in.checks[ev.Check].Health().Kill {
+			in.owe()
+		}
 	default:
 		return
 	}

@@ -54,6 +54,7 @@ type Host struct {
 	pause   time.Duration // before the next list, while the engine is away
 
 	// The report.
+	tellings []telling // oldest first
 	revision uint64
 	news     bool // something a reader acts on changed since the last report
 	answer   bool // an assignment waits for its receipt
@@ -132,6 +133,9 @@ func (h *Host) wake(now time.Time) time.Time {
 		note(h.asked.Add(listWait))
 	} else {
 		note(h.listDue)
+	}
+	for i := range h.tellings {
+		note(h.tellings[i].due)
 	}
 	for _, id := range h.ids {
 		in := h.instances[id]

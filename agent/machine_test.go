@@ -183,6 +183,7 @@ func TestAnInstanceThatExitedIsKeptUntilItIsNotAssigned(t *testing.T) {
 	if fx, _ = h.Step(at(time.Hour), []Event{letter(2, web, "w1")}); len(fx.Start)+len(fx.Remove) > 0 {
 		t.Fatalf("its logs stay, and it is not started again, but %+v", fx)
 	}
+	h.Step(at(time.Hour), []Event{Did{Op: OpEvidence, Instance: "w1", Log: "killed"}})
 	if fx, _ = h.Step(at(time.Hour), []Event{letter(3, web)}); !slices.Equal(fx.Remove, []string{"w1"}) {
 		t.Fatalf("want it removed at once, got %+v", fx)
 	}
@@ -199,6 +200,7 @@ func TestAFailedStartIsFinal(t *testing.T) {
 	if fx, _ = h.Step(at(time.Minute), []Event{letter(2, web, "w1")}); len(fx.Start) > 0 {
 		t.Fatalf("it is not tried again, but %+v", fx.Start)
 	}
+	h.Step(at(time.Minute), []Event{Did{Op: OpEvidence, Instance: "w1", Err: "no such container"}})
 	if fx, _ = h.Step(at(time.Minute), []Event{letter(3, web)}); len(fx.Stop) != 1 {
 		t.Fatalf("nobody knows whether it runs: want it stopped before it is removed, got %+v", fx)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"pacer/apps"
 	"pacer/healthcheck"
 )
 
@@ -60,6 +61,20 @@ func (a *Agent) remove(ctx context.Context, id string) {
 	a.send(ctx, did)
 }
 
+// evidence fetches the end of the log of an instance that failed.
+func (a *Agent) evidence(ctx context.Context, id string) {
+	limited, cancel := context.WithTimeout(ctx, evidenceLimit)
+	defer cancel()
+	did := Did{Op: OpEvidence, Instance: id}
+	var log tail
+	if err := a.cfg.Runtime.Logs(limited, id, apps.EvidenceLines, false, &log, &log); err != nil {
+		did.Err = err.Error()
+		a.log.Debug("log of a failed instance not kept, or not all of it", "instance", id, "err", err)
+	}
+	did.Log = log.String()
+	a.send(ctx, did)
+}
+
 func (a *Agent) list(ctx context.Context) {
 	limited, cancel := context.WithTimeout(ctx, listLimit)
 	defer cancel()
@@ -80,7 +95,10 @@ func (a *Agent) probe(ctx context.Context, p Probe) {
 	} else {
 		ans = a.prober.Check(ctx, t, p.App.Checks[p.Check])
 	}
-	a.send(ctx, Probed{Instance: p.Instance, Check: p.Check, OK: ans.OK, Cause: ans.Cause, Ignore: ans.Ignore})
+	a.send(ctx, Probed{
+		Instance: p.Instance, Check: p.Check, OK: ans.OK, Cause: ans.Cause, Ignore: ans.Ignore,
+		Status: ans.Status, Body: ans.Body, Took: ans.Took,
+	})
 }
 
 // exec runs a COMMAND check. A runtime cannot always tell a command that cannot be

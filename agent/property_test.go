@@ -36,6 +36,9 @@ type pretend struct {
 	ran     map[string]bool // ids that ever ran in the engine
 	over    map[string]bool // ids that this life of the agent reported ended
 	phases  map[string]apps.Phase
+	exited  map[string]bool // ids of which it reported how they ended by themselves
+	asked   map[string]bool // ids whose logs it fetched
+	told    map[string]int  // how often it told evidence
 	known   map[string]bool // ids that the leader has seen run
 	letters []apps.Assignment
 }
@@ -63,6 +66,7 @@ func (w *pretend) reboot() {
 	w.host, w.twin = NewHost(cfg, w.boot), NewHost(cfg, w.boot)
 	w.inbox, w.listing = nil, false
 	w.over, w.phases = map[string]bool{}, map[string]apps.Phase{}
+	w.exited, w.asked, w.told = map[string]bool{}, map[string]bool{}, map[string]int{}
 	w.step(nil)
 }
 
@@ -105,7 +109,17 @@ func (w *pretend) perform(fx Effects) {
 	for _, s := range fx.Stop {
 		begin(OpStop, s.Instance, Launch{})
 	}
+	for _, id := range fx.Evidence {
+		if w.asked[id] {
+			w.t.Fatalf("the log of %s is fetched twice", id)
+		}
+		w.asked[id] = true
+		begin(OpEvidence, id, Launch{})
+	}
 	for _, id := range fx.Remove {
+		if w.exited[id] && !w.asked[id] {
+			w.t.Fatalf("%s ended by itself and is removed before its log was fetched", id)
+		}
 		begin(OpRemove, id, Launch{})
 	}
 	for _, p := range fx.Probe {
@@ -141,10 +155,19 @@ func (w *pretend) judge(r *apps.Report) {
 		}
 		switch run.Phase {
 		case apps.PhaseExited, apps.PhaseFailed:
+			w.exited[run.ID] = w.exited[run.ID] || run.Phase == apps.PhaseExited && !run.Lost
 			w.over[run.ID] = true
 			w.known[run.ID] = true
 		case apps.PhaseRunning:
 			w.known[run.ID] = true
+		}
+	}
+	for _, e := range r.Evidence {
+		if w.told[e.Instance]++; w.told[e.Instance] > 1+len(tellings) {
+			w.t.Fatalf("the evidence of %s is told again and again", e.Instance)
+		}
+		if e.App != web.ID {
+			w.t.Fatalf("want the evidence of an instance of %s, got %+v", web.ID, e)
 		}
 	}
 	for _, l := range w.letters {
@@ -196,6 +219,10 @@ func (w *pretend) work(i int, outcome string) {
 		if c != nil && c.Running && (!fail || outcome == "half") {
 			c.Running, c.ExitCode = false, 143
 			w.tell(c)
+		}
+	case OpEvidence:
+		if c != nil && !fail {
+			did.Log = "the last words of " + x.id
 		}
 	case OpRemove:
 		if c != nil && c.Running && !fail {
@@ -370,6 +397,9 @@ func TestWhateverHappensTheHostKeepsItsPromises(t *testing.T) {
 		w := newPretend(t)
 		t.Repeat(w.actions())
 		w.settle()
+		if len(w.host.tellings) > 0 {
+			t.Errorf("after minutes of peace evidence is left: %+v", w.host.tellings)
+		}
 		for id, c := range w.box {
 			if !slices.Contains(w.wanted, id) {
 				t.Errorf("%s is not assigned but there: %+v", id, *c)

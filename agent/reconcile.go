@@ -15,7 +15,11 @@ func (h *Host) reconcile(now time.Time, fx *Effects) {
 	}
 	under := map[OpKind]int{}
 	for _, id := range slices.Clone(h.ids) {
-		switch in := h.instances[id]; {
+		in := h.instances[id]
+		if in.owes && !in.have && in.op == "" { // there is no log any more
+			h.give(now, in, "")
+		}
+		switch {
 		case in.op != "":
 			under[in.op]++
 		case in.leaving && in.wanted && !in.have && !in.over():
@@ -28,6 +32,7 @@ func (h *Host) reconcile(now time.Time, fx *Effects) {
 	if !h.listed {
 		return
 	}
+	h.gather(now, under, fx)
 	for _, id := range h.ids {
 		if in := h.instances[id]; in.leaving || !in.wanted {
 			h.leave(now, in, under, fx)
@@ -53,7 +58,7 @@ func (h *Host) leave(now time.Time, in *instance, under map[OpKind]int, fx *Effe
 		in.begins(OpStop, now, h.lists)
 		under[OpStop]++
 		fx.Stop = append(fx.Stop, Halt{Instance: in.id, Grace: in.grace()})
-	case !in.running && under[OpRemove] < h.startsMax():
+	case !in.running && !in.owes && under[OpRemove] < h.startsMax():
 		in.leaving = true
 		in.begins(OpRemove, now, h.lists)
 		under[OpRemove]++

@@ -21,7 +21,7 @@ func (h *Host) speak(now time.Time, fx *Effects) {
 	if now.Before(h.mutedUntil()) {
 		return
 	}
-	full := h.news || h.answer
+	full := h.news || h.answer || h.evidenceDue(now)
 	if !full && now.Before(h.spoke.Add(beatEvery)) {
 		return
 	}
@@ -30,6 +30,9 @@ func (h *Host) speak(now time.Time, fx *Effects) {
 	}
 	h.news, h.answer, h.spoke = false, false, now
 	fx.Report = h.report(full)
+	if full {
+		fx.Report.Evidence = h.testify(now)
+	}
 }
 
 // mutedUntil is when a new agent may speak: once it knows what it runs and has. A

@@ -293,6 +293,30 @@ func (e *engine) remove(id string) {
 	}, e.away(agent.OpRemove, id))
 }
 
+// evidence is the end of a container's log; the engine may take its time, up to the
+// deadline of whoever asks.
+func (e *engine) evidence(id string) {
+	e.judgeTouch(id)
+	did := agent.Did{Op: agent.OpEvidence, Instance: id}
+	took := e.w.between(time.Millisecond, 20*time.Millisecond)
+	if !e.w.healed && e.w.chance(e.w.plan.opFail) {
+		did.Err, took = "the engine made trouble", e.w.between(0, 2*time.Second)
+	}
+	boot := e.h.boot
+	e.does(took, func() {
+		switch {
+		case did.Err != "":
+		case e.boxes[id] == nil:
+			did.Err = "no such container"
+		default:
+			did.Log = "last words of " + id
+		}
+		if e.h.machine != nil && e.h.boot == boot {
+			e.answer(did)()
+		}
+	}, e.away(agent.OpEvidence, id))
+}
+
 // judgeTouch checks that the agent touches nothing but what is ours (11).
 func (e *engine) judgeTouch(id string) {
 	if e.w.assigned[id] == "" && e.boxes[id] == nil && e.w.started[id] == "" {

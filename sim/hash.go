@@ -134,6 +134,9 @@ func (w *World) mixHostEffects(fx *agent.Effects) {
 	for _, id := range fx.Remove {
 		w.mixString(id)
 	}
+	for _, id := range fx.Evidence {
+		w.mixString(id)
+	}
 	for i := range fx.Probe {
 		w.mixString(fx.Probe[i].Instance)
 	}
@@ -145,6 +148,10 @@ func (w *World) mixHostEffects(fx *agent.Effects) {
 			w.mixString(r.Runs[i].ID)
 			w.mixString(string(r.Runs[i].Phase))
 			w.mixFlags(r.Runs[i].Ready, r.Runs[i].Unknown, r.Runs[i].Lost)
+		}
+		for i := range r.Evidence {
+			w.mixString(r.Evidence[i].Instance)
+			w.mixString(r.Evidence[i].Log)
 		}
 	}
 }

@@ -154,6 +154,9 @@ func (h *host) step() {
 	for _, id := range fx.Remove {
 		h.engine.remove(id)
 	}
+	for _, id := range fx.Evidence {
+		h.engine.evidence(id)
+	}
 	for _, p := range fx.Probe {
 		h.engine.probe(p)
 	}
