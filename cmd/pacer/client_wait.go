@@ -232,6 +232,9 @@ func (s *session) ended(ctx context.Context, d wire.DeploymentStatus, f follower
 
 // fails is the outcome of a deployment that still runs and will not succeed.
 func (s *session) fails(ctx context.Context, d wire.DeploymentStatus, f follower) error {
+	if d.Trouble == "" { // it has passed, and will come again
+		d.Trouble = errHopeless.Error()
+	}
 	if f.goBack && goesBack(d) {
 		r, err := s.RevertDeployment(ctx, d.ID)
 		switch {

@@ -81,7 +81,7 @@ func TestADeploymentsEndIsTheExitCode(t *testing.T) {
 		{name: "never found room", status: []reply{noRoom}, code: 5, stderr: "cannot be placed: 1 too little memory"},
 		{name: "fails thrice on a server that does not go back", status: []reply{updates}, apps: crashes, back: []reply{wentBack}, code: 3, stderr: "going back to the version before by deployment " + backID, turns: true},
 		{name: "fails thrice, told not to go back", args: "--no-rollback", status: []reply{failing}, apps: crashes, code: 4, stderr: "tries on: 2 instances of /web failed"},
-		{name: "fails thrice and was never there before", status: []reply{runs}, apps: crashes, code: 4, stderr: "pacer deployment cancel " + deploymentID},
+		{name: "fails thrice and was never there before", status: []reply{runs}, apps: crashes, code: 4, stderr: "tries on: its instances fail again and again\n  hint: pacer deployment cancel " + deploymentID},
 		{name: "still fails when the time is over", args: "--timeout 300ms", status: []reply{failing}, back: []reply{wentBack}, code: 3, stderr: "was rolled back: 2 instances", turns: true},
 		{name: "waits for room when the time is over", args: "--timeout 300ms", status: []reply{crowded}, code: 5, stderr: "no host takes 2 of /web: 1 host: 1 too little memory"},
 		{name: "waits for room and has something to go back to", args: "--timeout 300ms", status: []reply{squeezed}, back: []reply{wentBack}, code: 5, stderr: "was rolled back", turns: true},
