@@ -170,7 +170,8 @@ func (d *Docker) run(ctx context.Context, l agent.Launch, s *spec, id string) (a
 }
 
 // limit sets the hard limit on cores of a container that runs. Nobody waits for it:
-// it takes as long as a fifth of a start.
+// it takes as long as a fifth of a start, and comes when the app has had a moment to
+// answer for the first time. Until then the weight alone holds it back.
 func (d *Docker) limit(instance, id string, quota int64) {
 	if quota == 0 || d.life.Err() != nil {
 		return
@@ -179,7 +180,7 @@ func (d *Docker) limit(instance, id string, quota int64) {
 		var err error
 		for try := range limitTries {
 			select {
-			case <-time.After(time.Duration(try) * time.Second):
+			case <-time.After(limitPause + time.Duration(try)*time.Second):
 			case <-d.life.Done():
 				return
 			}
@@ -196,8 +197,10 @@ func (d *Docker) limit(instance, id string, quota int64) {
 	})
 }
 
-// limitTries is how often setting a limit is tried.
-const limitTries = 3
+const (
+	limitPause = 500 * time.Millisecond // between a start and its limit
+	limitTries = 3
+)
 
 // giveUp removes what a start that can't succeed has made, and returns why it
 // can't. Where the engine is at fault it stays for the next try.
