@@ -45,7 +45,7 @@ func serve(t *testing.T, w world) *platform {
 	mux.Handle("/ui/", Handler())
 	mux.HandleFunc("GET /v2/apps", p.answer(func(*http.Request) any { return wire.Apps{Apps: p.world.apps} }))
 	mux.HandleFunc("GET /v2/apps/{id...}", p.answer(p.app))
-	mux.HandleFunc("GET /v2/deployments", p.answer(func(*http.Request) any { return p.world.deployments }))
+	mux.HandleFunc("GET /v2/deployments", p.answer(func(*http.Request) any { return append([]wire.Deployment{}, p.world.deployments...) }))
 	mux.HandleFunc("GET /v2/queue", p.answer(func(*http.Request) any { return wire.Queue{Queue: p.world.queue} }))
 	mux.HandleFunc("GET /pacer/v1/hosts", p.answer(func(*http.Request) any { return wire.Hosts{Hosts: p.world.hosts} }))
 	mux.HandleFunc("GET /pacer/v1/deployments/{id}", p.answer(func(r *http.Request) any { return p.world.status[r.PathValue("id")] }))
@@ -263,8 +263,8 @@ func reject(item *wire.QueueItem, reason string, declined int) {
 // oneApp is a small, healthy world; a label tries to be markup.
 func oneApp() world {
 	return world{
-		apps:        []wire.AppInfo{labelled(app("/hello", 2, 2, 2, 0, 0), "HAPROXY_0_VHOST", "hello.localhost", "note", "<img src=x onerror=alert(1)>")},
-		deployments: []wire.Deployment{}, queue: []wire.QueueItem{}, hosts: []wire.Host{host(1, 2, 0.5, "up")},
+		apps:  []wire.AppInfo{labelled(app("/hello", 2, 2, 2, 0, 0), "HAPROXY_0_VHOST", "hello.localhost", "note", "<img src=x onerror=alert(1)>")},
+		hosts: []wire.Host{host(1, 2, 0.5, "up")},
 	}
 }
 
@@ -314,7 +314,7 @@ func stuck() world {
 
 // many is n apps in ten groups.
 func many(n int) world {
-	w := world{deployments: []wire.Deployment{}, queue: []wire.QueueItem{}, hosts: []wire.Host{host(1, 64, 20, "up")}}
+	w := world{hosts: []wire.Host{host(1, 64, 20, "up")}}
 	for i := range n {
 		running := i%5 + 1
 		w.apps = append(w.apps, labelled(app(fmt.Sprintf("/group-%d/service-%04d", i%10, i), i%5+1, running, running, 0, 0), "tier", []string{"web", "api", "job"}[i%3]))

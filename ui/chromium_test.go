@@ -347,6 +347,27 @@ func (p *tab) wait(cond string) {
 	}
 }
 
+// busy is the CPU time the page has taken so far, in seconds.
+func (p *tab) busy() float64 {
+	p.t.Helper()
+	var r struct {
+		Metrics []struct {
+			Name  string
+			Value float64
+		}
+	}
+	if err := json.Unmarshal(p.call("Performance.getMetrics", nil), &r); err != nil {
+		p.t.Fatal(err)
+	}
+	for _, m := range r.Metrics {
+		if m.Name == "TaskDuration" {
+			return m.Value
+		}
+	}
+	p.t.Fatal("the browser does not tell how busy it was")
+	return 0
+}
+
 // press types a key, as a person does.
 func (p *tab) press(key string) {
 	p.t.Helper()

@@ -51,6 +51,7 @@ export class Table {
     const focus = document.activeElement;
     const by = compare(this.order);
     const sorted = [...this.rows.values()].sort((a, b) => by(a.data, b.data));
+    if (!this.body.firstChild) this.body.append(...sorted.map((row) => row.tr)); // at once, which is cheaper
     let next = this.body.firstChild;
     const put = (el, hidden) => {
       if (el.hidden !== hidden) el.hidden = hidden;
