@@ -32,6 +32,7 @@ type Refusal struct {
 	Config  apps.Version
 	Hosts   int
 	Reasons []Reason // the most frequent first
+	Hint    string   // what would make it fit, where Place has refused it; see Suggestion
 }
 
 // A Reason is a number of hosts that refused for the same cause.
@@ -59,6 +60,7 @@ const (
 // come, first served.
 func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
 	line := b.line(asks)
+	var asked []*apps.App              // in the order of refused
 	refusedApps := map[crowdKey]bool{} // room only shrinks within a round: no need to ask twice
 	for len(line) > 0 {
 		q := line[0]
@@ -74,6 +76,7 @@ func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
 			} else {
 				refusedApps[key] = true
 				refused = append(refused, b.Explain(ask.App))
+				asked = append(asked, ask.App)
 			}
 		}
 		if len(q.asks) == 0 {
@@ -81,6 +84,9 @@ func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
 		} else {
 			heap.Fix(&line, 0)
 		}
+	}
+	for i, app := range asked { // when all who fit have their place
+		refused[i].Hint = b.Suggest(app).String()
 	}
 	return placed, refused
 }
