@@ -24,6 +24,10 @@ func (w *World) mixEffects(fx *cluster.Effects) {
 		w.mixInstance(&c.Finished[i].Instance)
 		w.mixString(string(c.Finished[i].End))
 	}
+	for i := range c.Evidence {
+		w.mixString(c.Evidence[i].Instance)
+		w.mixString(c.Evidence[i].Log)
+	}
 	for i := range c.Deployments {
 		d := &c.Deployments[i]
 		w.mixString(d.ID)

@@ -213,6 +213,9 @@ func (h *host) recover() {
 	h.w.after(h.w.between(10*time.Millisecond, time.Second), h.startAgent)
 }
 
+// strayApp is an app of which only stray containers are left.
+const strayApp apps.ID = "/old/app"
+
 // populate puts containers on the host that the leader knows nothing of: ones that
 // are not ours, and strays of ours.
 func (h *host) populate() {
@@ -220,7 +223,7 @@ func (h *host) populate() {
 	e.foreign = 1 + h.w.rng.IntN(3)
 	if h.w.chance(0.2) {
 		id := "old_app.instance-" + h.name
-		b := &box{Container: agent.Container{Instance: id, App: "/old/app", Needs: apps.Resources{CPU: 100, Mem: 100}, Running: true, Started: h.now().Add(-time.Hour)}}
+		b := &box{Container: agent.Container{Instance: id, App: strayApp, Needs: apps.Resources{CPU: 100, Mem: 100}, Running: true, Started: h.now().Add(-time.Hour)}}
 		e.boxes[id] = b
 		h.w.started[id] = h.name
 	}

@@ -140,6 +140,11 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	for i := range c.Finished {
 		st.finish(&c.Finished[i])
 	}
+	for _, e := range c.Evidence {
+		if w.assigned[e.Instance] == "" && e.App != strayApp {
+			w.fail("there is evidence of %s, which never was ours", e.Instance)
+		}
+	}
 	for i := range c.Deployments {
 		d := c.Deployments[i]
 		if d.State == apps.DeploymentRunning {

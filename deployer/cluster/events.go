@@ -24,6 +24,7 @@ type (
 		Rollback   bool      // go back by itself when it cannot succeed; an app can ask for it by the label PACER_ROLLBACK=auto
 		ClientIP   string    // for the notice
 		URI        string    // for the notice
+		By         string    // who asked, for the history; empty: ClientIP
 	}
 
 	// Kill asks for instances to be stopped; their app replaces them. Unknown ids
@@ -40,6 +41,7 @@ type (
 		ID         string
 		Revert     bool
 		Deployment string
+		ClientIP   string // for the history
 	}
 
 	// ResetDelay forgets the backoff of an app.
@@ -135,6 +137,7 @@ type Changes struct {
 	GoneApps    []apps.ID         // deleted, with all their versions
 	Instances   []apps.Instance   // made or changed
 	Finished    []apps.Finished   // gone: to be moved to the history
+	Evidence    []apps.Evidence   // of instances that failed, for the history
 	Deployments []apps.Deployment // started, advanced or ended (State says which)
 	Hosts       []apps.Host       // new or changed
 	GoneHosts   []string
@@ -145,6 +148,7 @@ type Changes struct {
 // Empty reports whether there is nothing to store.
 func (c *Changes) Empty() bool {
 	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
+		len(c.Evidence) == 0 &&
 		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && len(c.Notices) == 0 && c.Serial == 0
 }
 
@@ -178,6 +182,7 @@ type Wait struct {
 	Until   time.Time    // backing off until then; zero: not
 	Hosts   int          // hosts that were considered
 	Reasons []WaitReason // they add up to Hosts
+	Hint    string       // what would make them fit: "lower mem to ≤ 300 MiB, or add a host with …"
 }
 
 // A WaitReason is how many hosts refused for one reason.

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -63,7 +64,7 @@ func (s *State) foldChange(c Change) {
 	version := s.nextVersion(target)
 	d := &deployment{apps.Deployment{
 		ID: c.Deployment, Version: version, Started: s.now, State: apps.DeploymentRunning,
-		Old: map[apps.ID]*apps.App{}, Kill: c.Kill,
+		Old: map[apps.ID]*apps.App{}, Kill: c.Kill, By: cmp.Or(c.By, c.ClientIP),
 	}}
 	accepted := s.acceptAll(target, restart, version, d)
 	d.Steps = s.plan(d, accepted)
@@ -342,6 +343,7 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 	s.deployments[d.ID] = d
 	s.order = append(s.order, d)
 	s.advanced[d.ID] = d
+	s.stepStarts(d)
 	s.tell(apps.Notice{Type: "deployment_info", Deployment: d.snapshot()})
 	if len(d.Steps) == 0 {
 		s.end(d, apps.DeploymentSucceeded, "")
@@ -372,7 +374,7 @@ func (s *State) foldCancel(c Cancel) {
 		s.reply(Reply{Request: c.Request, Deployment: d.ID, Version: d.Version})
 		return
 	}
-	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true}
+	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true, ClientIP: c.ClientIP}
 	for _, id := range sortedKeys(d.Old) {
 		switch old := d.Old[id]; {
 		case old != nil:
@@ -451,6 +453,7 @@ func (s *State) foldForget(f Forget) {
 	}
 	delete(s.hosts, f.Host)
 	s.board.RemoveHost(f.Host)
+	s.asks = true // who waits has one host less to wait for
 	s.fx.Save.GoneHosts = append(s.fx.Save.GoneHosts, f.Host)
 	s.brake()
 	s.reply(Reply{Request: f.Request})

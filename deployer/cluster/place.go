@@ -57,7 +57,7 @@ func (s *State) tellWaits() {
 			}
 		}
 		if w.Waiting > 0 {
-			w.Hosts = a.refusal.Hosts
+			w.Hosts, w.Hint = a.refusal.Hosts, a.refusal.Hint
 			for _, reason := range a.refusal.Reasons {
 				w.Reasons = append(w.Reasons, WaitReason{Reason: reason.Code, Text: reason.Text, Hosts: reason.Hosts})
 			}
@@ -77,5 +77,8 @@ func (s *State) tellWaits() {
 func (in *instance) copy() *apps.Instance {
 	c := in.Instance
 	c.Ports, c.Health = slices.Clone(in.Ports), slices.Clone(in.Health)
+	for i := range c.Health {
+		c.Health[i].Last = nil // a notice needs none, and there are a million of them
+	}
 	return &c
 }

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"maps"
 	"slices"
+	"time"
 
 	"pacer/apps"
 )
@@ -122,6 +123,7 @@ func (s *State) advance() {
 				s.end(d, apps.DeploymentSucceeded, "")
 				break
 			}
+			s.stepStarts(d)
 			s.tell(apps.Notice{Type: "deployment_info", Deployment: d.snapshot()})
 			for _, action := range d.Steps[d.Step].Actions {
 				if a := s.apps[action.App]; a != nil {
@@ -129,6 +131,17 @@ func (s *State) advance() {
 				}
 			}
 		}
+	}
+}
+
+// stepStarts notes when the deployment came to its present step. One that is older
+// than this note has no dates for the steps before.
+func (s *State) stepStarts(d *deployment) {
+	if d.Step < len(d.Steps) {
+		dates := make([]time.Time, d.Step+1) // what was handed out is not changed
+		copy(dates, d.StepStarted)
+		dates[d.Step] = s.now
+		d.StepStarted = dates
 	}
 }
 

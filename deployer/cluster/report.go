@@ -16,6 +16,7 @@ import (
 // assignment: what the host runs is compared with what it should run, and where the
 // two differ the assignment goes out again.
 func (s *State) foldReport(r apps.Report) {
+	s.foldEvidence(r.Evidence) // true however old the letter is
 	h := s.hosts[r.Host.Name]
 	if h == nil {
 		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, runs: map[string]*instance{}}

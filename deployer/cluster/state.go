@@ -46,8 +46,10 @@ type State struct {
 	board       *placement.Board
 	digest      uint64 // over all services
 	due         dates
-	braked      bool      // most hosts are lost
-	unbraked    time.Time // when they were not any more
+	braked      bool            // most hosts are lost
+	evident     map[string]bool // instances of which evidence was stored, by id
+	evidence    []string        // the same, oldest first
+	unbraked    time.Time       // when they were not any more
 
 	// What this Step touched. Empty between Steps.
 	now      time.Time
@@ -124,7 +126,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		epoch: epoch, cluster: stored.Cluster, serial: stored.Serial, seq: stored.Seq, began: now, now: now,
 		apps: map[apps.ID]*app{}, instances: map[string]*instance{}, hosts: map[string]*host{},
 		balancers: map[string]*balancer{}, deployments: map[string]*deployment{}, ports: map[int][]apps.ID{},
-		board: placement.NewBoard(), waiting: map[string]*instance{}, waited: map[apps.ID]*app{},
+		board: placement.NewBoard(), waiting: map[string]*instance{}, waited: map[apps.ID]*app{}, evident: map[string]bool{},
 	}
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {
