@@ -15,10 +15,35 @@ import (
 func (d *door) change(r *http.Request, c cluster.Change) (cluster.Reply, error) {
 	c.Deployment, c.ClientIP, c.URI = uuid.NewString(), clientIP(r), r.URL.RequestURI()
 	c.Rollback = r.URL.Query().Get("rollback") == "auto" // Pacer's own: go back if it cannot succeed
+	if err := d.checkRunnable(&c); err != nil {
+		return cluster.Reply{}, err
+	}
 	return d.submit(r, func(request string) cluster.Event {
 		c.Request = request
 		return c
 	})
+}
+
+// checkRunnable refuses what no host of ours could run, now and when edits are folded.
+func (d *door) checkRunnable(c *cluster.Change) error {
+	if d.Runnable == nil {
+		return nil
+	}
+	for _, p := range c.Put {
+		if err := d.Runnable(p.App); err != nil {
+			return err
+		}
+	}
+	for i, e := range c.Edit {
+		c.Edit[i].Edit = func(old *apps.App) (*apps.App, error) {
+			next, err := e.Edit(old)
+			if err == nil {
+				err = d.Runnable(next)
+			}
+			return next, err
+		}
+	}
+	return nil
 }
 
 func (d *door) createApp(w http.ResponseWriter, r *http.Request) error {

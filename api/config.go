@@ -81,6 +81,10 @@ type Config struct {
 	// Plan works out ahead what a change would do; nil: it is Unavailable.
 	Plan func(ctx context.Context, c cluster.Change) (cluster.Forecast, error)
 
+	// Runnable refuses, with an *apps.Error, an app that hosts could never run; nil:
+	// they find out.
+	Runnable func(*apps.App) error
+
 	Wire    wire.Settings
 	Version string // for GET /v2/info; empty: the Marathon that is imitated
 	Address string // host:port of this server's API, for GET /v2/info

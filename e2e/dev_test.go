@@ -304,6 +304,7 @@ func TestBadBodiesAreRefusedAndSurvived(t *testing.T) {
 		{"POST", "/v2/apps", `{"id": "/A_b", "cmd": "sleep 1"}`, 422, "must fully match regular expression"},
 		{"POST", "/v2/apps", `{"id": "/a"}`, 422, "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'."},
 		{"POST", "/v2/apps", `{"id": "/a", "cmd": "sleep 1", "constraints": [["hostname", "NEAR"]]}`, 422, "/constraints(0)"},
+		{"POST", "/v2/apps", `{"id": "/a", "container": {"docker": {"image": "x", "parameters": [{"key": "frobnicate", "value": "1"}]}}}`, 422, "frobnicate"},
 		{"GET", "/v2/apps/nobody", ``, 404, "App '/nobody' does not exist"},
 		{"DELETE", "/v2/deployments/none", ``, 404, "DeploymentPlan none does not exist"},
 		{"GET", "/v2/nothing", ``, 404, "URI not found"},

@@ -202,7 +202,7 @@ func (n *node) openAPI() {
 		metrics = append(metrics, func(w io.Writer) { _ = n.balancer.WriteMetrics(w) })
 	}
 	handler := api.New(api.Config{
-		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready, UI: ui.Handler(), Plan: n.deployer.Foresee,
+		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready, UI: ui.Handler(), Plan: n.deployer.Foresee, Runnable: runnable,
 		Metrics: metrics, Log: n.log, Address: l.Addr().String(),
 	})
 	if n.dns != nil {
@@ -212,6 +212,17 @@ func (n *node) openAPI() {
 	n.serve = append(n.serve, func(ctx context.Context) error { return serveHTTP(ctx, server, l) })
 	n.list.ok("api", "http://%s  Marathon's REST API at /v2, metrics at /metrics", l.Addr())
 	n.list.ok("ui", "http://%s/ui/", l.Addr())
+}
+
+// runnable refuses options of docker run that the agents do not know.
+func runnable(spec *apps.App) error {
+	if spec.Container == nil {
+		return nil
+	}
+	if err := docker.CheckParameters(spec.Container.Parameters); err != nil {
+		return &apps.Error{Kind: apps.Invalid, Message: "Object is not valid", Details: []apps.FieldErrors{{Path: "/container/docker/parameters", Errors: []string{err.Error()}}}}
+	}
+	return nil
 }
 
 // withMesosDNS lets the paths of Mesos-DNS's HTTP interface through to it.
