@@ -32,6 +32,7 @@ type box struct {
 type launch struct {
 	agent.Launch
 	cancelled bool
+	orphan    bool // who asked for it is dead
 }
 
 // connect is the agent's watch standing: it hears what the engine is, and what
@@ -134,13 +135,11 @@ func (e *engine) start(l agent.Launch) {
 	}
 	e.does(took, func() {
 		e.starts = slices.DeleteFunc(e.starts, func(o *launch) bool { return o == x })
-		orphan := e.h.machine == nil || e.h.boot != boot // the caller died: a request may be carried out all the same
-		if (x.cancelled || orphan) && w.chance(0.5) {
-			answer(agent.Did{Err: "cancelled", Retry: true})
+		if x.orphan {
 			return
 		}
-		if orphan && e.boxes[l.Instance] == nil { // create and start are two requests: one at most outlives the caller
-			e.create(l)
+		if x.cancelled && w.chance(0.5) {
+			answer(agent.Did{Err: "cancelled", Retry: true})
 			return
 		}
 		fails := w.chance(w.plan.opFail) && !w.healed
@@ -159,6 +158,25 @@ func (e *engine) start(l agent.Launch) {
 		}
 		answer(did)
 	}, func() { answer(agent.Did{Err: "the engine is away", Retry: true}) })
+}
+
+// orphan ends the starts of an agent that died. To create and to start are two
+// requests: the one that was under way may be carried out all the same.
+func (e *engine) orphan() {
+	for _, x := range e.starts {
+		x.orphan = true
+		if !e.w.chance(0.5) {
+			continue
+		}
+		e.does(e.w.between(0, 50*time.Millisecond), func() {
+			if e.boxes[x.Instance] == nil {
+				e.create(x.Launch)
+			} else {
+				e.run(x.Launch)
+			}
+		}, func() {})
+	}
+	e.starts = nil
 }
 
 // run creates and starts a container, unless it is there already.

@@ -76,6 +76,7 @@ func (h *host) stopAgent(politely bool) {
 	}
 	h.w.tracef("%s: agent stops", h.name)
 	h.machine = nil
+	h.engine.orphan()
 	if politely {
 		h.w.toLeader(h.node, cluster.Left{Host: h.name})
 	}

@@ -27,7 +27,8 @@ type world struct {
 
 type fakeHost struct {
 	apps.Report
-	runs map[string]apps.InstanceReport
+	runs  map[string]apps.InstanceReport
+	moved bool // an assignment came since its last report
 }
 
 func newWorld(t testing.TB, hosts ...string) *world {

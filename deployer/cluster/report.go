@@ -365,8 +365,8 @@ func (s *State) offer(h *host) {
 	case h.strays:
 		closed = "still stopping what it should not run"
 	}
-	if closed != h.closed || closed == "" && s.board.Hosts() == 0 {
-		h.closed = closed
+	if closed != h.closed || !h.offered {
+		h.closed, h.offered = closed, true
 		s.board.SetHost(placement.Offer{Host: h.Host, Closed: closed})
 		s.asks = true
 	}

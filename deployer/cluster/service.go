@@ -1,8 +1,6 @@
 package cluster
 
 import (
-	"maps"
-	"reflect"
 	"slices"
 	"time"
 
@@ -25,9 +23,7 @@ func (s *State) serve(a *app) {
 			next.Endpoints = append(next.Endpoints, in.endpoint(len(spec.Ports)))
 		}
 	}
-	last := a.service
-	last.Stamp = apps.Stamp{}
-	if a.service.Revision == 0 || !reflect.DeepEqual(last, next) {
+	if a.service.Revision == 0 || !sameService(&a.service, &next) {
 		if a.service.Revision > 0 {
 			s.digest -= apps.Digest(spec.ID, a.service.Stamp)
 		}
@@ -41,8 +37,18 @@ func (s *State) serve(a *app) {
 		if in.serv == 0 && (in.State == apps.Draining || in.State == apps.Running && in.Ready) {
 			in.serv = a.service.Revision
 			s.touch(a) // without balancers it is acknowledged already
+			s.unacked[in.ID] = in
 		}
 	}
+}
+
+// sameService reports whether two letters say the same, whenever they were written.
+func sameService(a, b *apps.Service) bool {
+	return slices.EqualFunc(a.Endpoints, b.Endpoints, func(x, y apps.Endpoint) bool {
+		return x.Instance == y.Instance && x.Version == y.Version && x.Host == y.Host && x.Addr == y.Addr && x.Suspect == y.Suspect && slices.Equal(x.Ports, y.Ports)
+	}) && slices.EqualFunc(a.Ports, b.Ports, func(x, y apps.ServicePort) bool {
+		return x.Name == y.Name && x.Protocol == y.Protocol && x.Port == y.Port && x.HTTP == y.HTTP && slices.Equal(x.Routes, y.Routes)
+	})
 }
 
 // putService sends a letter with this step; of one app only the newest goes out.
@@ -171,12 +177,9 @@ func (s *State) reviewTable(b *balancer, digest uint64) {
 	switch {
 	case digest == s.digest:
 		if b.all < s.revision {
+			first := b.all == 0
 			b.all = s.revision
-			for _, a := range s.apps {
-				if a.holder != nil || slices.ContainsFunc(a.instances, func(in *instance) bool { return in.State == apps.Draining }) {
-					s.touch(a)
-				}
-			}
+			s.acknowledged(first)
 		}
 		b.differ = time.Time{}
 	case b.differ.IsZero():
@@ -202,10 +205,30 @@ func (s *State) listenTo(name string, b *balancer) {
 	s.dismiss(name)
 }
 
+// acknowledged has the apps looked at whose instances every balancer knows now; with
+// all, because the set of balancers has changed, every app that may wait for that.
+func (s *State) acknowledged(all bool) {
+	for id, in := range s.unacked {
+		switch {
+		case s.instances[id] != in || in.serv == 0:
+			delete(s.unacked, id)
+		case s.acked(in.App, in.serv):
+			delete(s.unacked, id)
+			s.touch(in.app)
+		}
+	}
+	if !all {
+		return
+	}
+	for _, a := range s.apps {
+		if a.holder != nil || slices.ContainsFunc(a.instances, func(in *instance) bool { return in.State == apps.Draining || s.drained(in) }) {
+			s.touch(a)
+		}
+	}
+}
+
 // dismiss stops waiting for a balancer.
 func (s *State) dismiss(name string) {
 	delete(s.balancers, name)
-	for _, id := range slices.Sorted(maps.Keys(s.apps)) {
-		s.touch(s.apps[id])
-	}
+	s.acknowledged(true)
 }

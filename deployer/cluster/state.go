@@ -62,6 +62,7 @@ type State struct {
 	looked   map[string]*deployment // may have come to the end of a step
 	asks     bool                   // somebody new waits for a host
 	waiting  map[string]*instance   // all that are Waiting
+	unacked  map[string]*instance   // whose service letter balancers may not know yet
 	waited   map[apps.ID]*app       // what they wait for may have changed
 }
 
@@ -104,6 +105,7 @@ type host struct {
 	sent    time.Time
 	runs    map[string]*instance // placed here and not Gone
 	closed  string               // as last offered to the board
+	offered bool                 // it was
 	due     time.Time            // its earliest date; zero: none
 }
 
@@ -182,6 +184,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 			it.end = apps.EndStopped
 		}
 	}
+	s.unacked = map[string]*instance{}
 	s.braked = s.lost()*2 > len(s.hosts)
 	return s
 }
