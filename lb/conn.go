@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"sync/atomic"
+	"time"
 )
 
 // A conn is a connection to a backend that remembers enough to tell, once it has
@@ -18,7 +19,11 @@ type conn struct {
 	idle    atomic.Bool  // in the pool, between two requests
 	closed  atomic.Bool  // by us, or by the other side
 	ended   atomic.Pointer[ending]
+	over    chan struct{} // closed when ended is set
 }
+
+// settleTime is how long a first connection may show that nobody is behind it.
+const settleTime = 2 * time.Millisecond
 
 // An ending is how the other side ended a connection.
 type ending struct {
@@ -28,7 +33,7 @@ type ending struct {
 
 func newConn(c net.Conn, p *pool) *conn {
 	p.open.Add(1)
-	return &conn{Conn: c, pool: p}
+	return &conn{Conn: c, pool: p, over: make(chan struct{})}
 }
 
 func (c *conn) Read(b []byte) (int, error) {
@@ -56,10 +61,10 @@ func (c *conn) Close() error {
 func (c *conn) CloseWrite() error { return c.Conn.(*net.TCPConn).CloseWrite() }
 
 func (c *conn) end(err error) {
-	if c.ended.Load() != nil {
+	if !c.ended.CompareAndSwap(nil, &ending{fin: err == io.EOF, acked: ackedBytes(c.Conn)}) {
 		return
 	}
-	c.ended.Store(&ending{fin: err == io.EOF, acked: ackedBytes(c.Conn)})
+	close(c.over)
 	if last := c.gone(); last && c.idle.Load() {
 		// A process that dies closes all its connections at once. One that merely
 		// tires of an idle connection has others, or few requests to lose.
@@ -70,6 +75,19 @@ func (c *conn) end(err error) {
 // gone counts the connection out, once; last reports whether it was the last one.
 func (c *conn) gone() (last bool) {
 	return c.closed.CompareAndSwap(false, true) && c.pool.open.Add(-1) == 0
+}
+
+// settle gives a connection that may be hung up at once the time to be. A request that
+// cannot be repeated is worth the wait: where Docker's userland proxy has outlived
+// its container, it takes the connection, and the request with it. Where a backend
+// has other connections, those have told already (see end).
+func (c *conn) settle() {
+	timer := time.NewTimer(settleTime)
+	defer timer.Stop()
+	select {
+	case <-c.over:
+	case <-timer.C:
+	}
 }
 
 // A mark is a point in the life of a connection: where a request began.

@@ -56,6 +56,9 @@ func (b *Balancer) forward(w http.ResponseWriter, r *http.Request, to rule) {
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		x.body = &replay{source: r.Body}
 		defer x.finishBody()
+		// Otherwise the server reads what is left of the body before it writes the
+		// answer's header: an answer that comes early would wait for the upload.
+		_ = http.NewResponseController(w).EnableFullDuplex()
 	}
 	var last error
 	for range attemptsMax {
@@ -135,6 +138,9 @@ func (t *trip) trace() *httptrace.ClientTrace {
 			t.conn = info.Conn.(*conn)
 			t.conn.idle.Store(false)
 			t.from, t.used = t.conn.mark(), info.Reused
+			if !t.used && !idempotent(t.x.r.Method) && t.conn.pool.open.Load() == 1 {
+				t.conn.settle()
+			}
 		},
 		PutIdleConn: func(err error) {
 			if err == nil {
