@@ -83,6 +83,7 @@ var (
 	versionsTable    = newTable("app_versions", 2, "app", "version#", "doc")
 	instancesTable   = newTable("instances", 1, "id", "app", "host", "doc")
 	finishedTable    = newTable("finished", 1, "id", "app", "at#", "doc")
+	evidenceTable    = newTable("evidence", 1, "instance", "app", "at#", "doc")
 	deploymentsTable = newTable("deployments", 1, "id", "state", "started#", "ended#", "doc")
 	hostsTable       = newTable("hosts", 1, "name", "doc")
 	eventsTable      = newTable("events", 0, "seq#", "at#", "type", "doc")
@@ -130,6 +131,8 @@ func plan(c *cluster.Changes) ([]write, error) {
 	p.drop("instances", "id", each(c.Finished, func(f apps.Finished) string { return f.ID }))
 	putAll(&p, finishedTable, c.Finished,
 		func(f apps.Finished) string { return f.ID }, func(f apps.Finished) []any { return []any{f.ID, string(f.App), f.At.UnixMilli()} })
+	putAll(&p, evidenceTable, c.Evidence,
+		func(e apps.Evidence) string { return e.Instance }, func(e apps.Evidence) []any { return []any{e.Instance, string(e.App), e.At.UnixMilli()} })
 	putAll(&p, deploymentsTable, c.Deployments,
 		func(d apps.Deployment) string { return d.ID },
 		func(d apps.Deployment) []any {

@@ -11,6 +11,8 @@ const (
 	noticesAge     = 7 * 24 * time.Hour
 	finishedPerApp = 100
 	finishedMax    = 10_000
+	evidencePerApp = 20
+	evidenceMax    = 2_000 // of 16 KiB and more: some 40 MB
 	endedMax       = 1_000 // deployments
 )
 
@@ -52,6 +54,12 @@ func (d *DB) pruneOnce(ctx context.Context, now time.Time) error {
 			(SELECT id, row_number() OVER (PARTITION BY app ORDER BY at DESC, id DESC) AS n FROM finished) AS numbered
 			WHERE n > $2 LIMIT $1)`,
 			[]any{pruneRows, finishedPerApp}},
+		{`DELETE FROM evidence WHERE instance IN (SELECT instance FROM evidence ORDER BY at DESC, instance DESC LIMIT $1 OFFSET $2)`,
+			[]any{pruneRows, evidenceMax}},
+		{`DELETE FROM evidence WHERE instance IN (SELECT instance FROM
+			(SELECT instance, row_number() OVER (PARTITION BY app ORDER BY at DESC, instance DESC) AS n FROM evidence) AS numbered
+			WHERE n > $2 LIMIT $1)`,
+			[]any{pruneRows, evidencePerApp}},
 		{`DELETE FROM deployments WHERE id IN (SELECT id FROM deployments WHERE ended > 0 ORDER BY ended DESC, id DESC LIMIT $1 OFFSET $2)`,
 			[]any{pruneRows, endedMax}},
 	} {

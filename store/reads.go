@@ -88,6 +88,31 @@ func (d *DB) Finished(ctx context.Context, app apps.ID, limit int) ([]apps.Finis
 	return gone, nil
 }
 
+// Failures are up to limit ends of an app's instances that nobody asked for, newest
+// first, among the finished ones that are kept. The newest 20 have their evidence,
+// where their host told any.
+func (d *DB) Failures(ctx context.Context, app apps.ID, limit int) ([]apps.Failure, error) {
+	gone, err := d.Finished(ctx, app, finishedPerApp)
+	if err != nil {
+		return nil, err
+	}
+	kept, err := readAll[apps.Evidence](ctx, d.read, `SELECT doc FROM evidence WHERE app = $1 ORDER BY at DESC, instance DESC LIMIT $2`, string(app), finishedPerApp)
+	if err != nil {
+		return nil, failed("read evidence", err)
+	}
+	evidence := make(map[string]*apps.Evidence, len(kept))
+	for i := range kept {
+		evidence[kept[i].Instance] = &kept[i]
+	}
+	var failures []apps.Failure
+	for _, f := range gone {
+		if f.End != apps.EndStopped && len(failures) < limit {
+			failures = append(failures, apps.Failure{Finished: f, Evidence: evidence[f.ID]})
+		}
+	}
+	return failures, nil
+}
+
 // Deployment is a deployment, running or ended. It fails with NotFound.
 func (d *DB) Deployment(ctx context.Context, id string) (apps.Deployment, error) {
 	found, err := readAll[apps.Deployment](ctx, d.read, `SELECT doc FROM deployments WHERE id = $1`, id)

@@ -100,12 +100,14 @@ func everything() cluster.Changes {
 	app, in, gone := filled[apps.App](&f), filled[apps.Instance](&f), filled[apps.Finished](&f)
 	running, ended, host := filled[apps.Deployment](&f), filled[apps.Deployment](&f), filled[apps.Host](&f)
 	first, second := filled[apps.Notice](&f), filled[apps.Notice](&f)
-	app.ID, in.App, gone.App = "/shop/web", "/shop/web", "/shop/web"
+	evidence := filled[apps.Evidence](&f)
+	app.ID, in.App, gone.App, evidence.App = "/shop/web", "/shop/web", "/shop/web", "/shop/web"
 	in.ID, in.Host, gone.ID = "shop_web.instance-1", "h1", "shop_web.instance-0"
+	evidence.Instance = gone.ID
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{
-		Apps: []*apps.App{&app}, Instances: []apps.Instance{in}, Finished: []apps.Finished{gone},
+		Apps: []*apps.App{&app}, Instances: []apps.Instance{in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
 		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host},
 		Notices: []apps.Notice{first, second}, Serial: 7,
 	}
@@ -134,6 +136,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 		diff(t, "notices after 1", c.Notices[1:], must(d.Notices(ctx, 1, 10))(t))
 		diff(t, "one notice", c.Notices[:1], must(d.Notices(ctx, 0, 1))(t))
 		diff(t, "finished", c.Finished, must(d.Finished(ctx, "/shop/web", 10))(t))
+		diff(t, "failures", []apps.Failure{{Finished: c.Finished[0], Evidence: &c.Evidence[0]}}, must(d.Failures(ctx, "/shop/web", 10))(t))
 		diff(t, "running deployment", c.Deployments[0], must(d.Deployment(ctx, "d1"))(t))
 		diff(t, "ended deployment", c.Deployments[1], must(d.Deployment(ctx, "d0"))(t))
 		diff(t, "ended deployments", c.Deployments[1:], must(d.Deployments(ctx, 10))(t))
@@ -450,6 +453,64 @@ func TestTheHistoryOfOneAppIsBounded(t *testing.T) {
 		}
 		if kept := must(d.Finished(t.Context(), "/b", 1000))(t); len(kept) != 1 {
 			t.Errorf("%d of the other app are kept", len(kept))
+		}
+	})
+}
+
+func TestFailuresAreNewestFirstWithTheirEvidence(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		d := open(t, url)
+		l := lead(t, d)
+		var c cluster.Changes
+		for i, end := range []apps.End{apps.EndFailed, apps.EndStopped, apps.EndUnhealthy, apps.EndLost, apps.EndFinished} {
+			id := fmt.Sprint("a", i)
+			c.Finished = append(c.Finished, apps.Finished{Instance: apps.Instance{ID: id, App: "/a"}, End: end, At: today.Add(time.Duration(i) * time.Second)})
+		}
+		commit(t, d, l, c)
+		for _, log := range []string{"old", "something broke"} { // it comes later, and may come again from another leader's term
+			commit(t, d, l, cluster.Changes{Evidence: []apps.Evidence{{Instance: "a2", App: "/a", Log: log, At: today}}})
+		}
+
+		got := must(d.Failures(t.Context(), "/a", 3))(t)
+
+		var ids []string
+		for _, f := range got {
+			ids = append(ids, f.ID)
+			if (f.Evidence != nil) != (f.ID == "a2") {
+				t.Errorf("%s has the evidence %+v", f.ID, f.Evidence)
+			}
+		}
+		diff(t, "newest first, without who was stopped", []string{"a4", "a3", "a2"}, ids)
+		diff(t, "evidence", &apps.Evidence{Instance: "a2", App: "/a", Log: "something broke", At: today}, got[2].Evidence)
+	})
+}
+
+func TestEvidenceIsBounded(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		d := open(t, url)
+		var c cluster.Changes
+		for i := range 2_100 {
+			app := apps.ID(fmt.Sprintf("/a%d", i%150))
+			if i >= 2_070 {
+				app = "/busy"
+			}
+			c.Evidence = append(c.Evidence, apps.Evidence{Instance: fmt.Sprintf("%04d", i), App: app, At: today.Add(time.Duration(i) * time.Second)})
+			c.Finished = append(c.Finished, apps.Finished{Instance: apps.Instance{ID: fmt.Sprintf("%04d", i), App: app}, End: apps.EndFailed, At: today.Add(time.Duration(i) * time.Second)})
+		}
+		commit(t, d, lead(t, d), c)
+
+		if err := d.pruneOnce(t.Context(), today); err != nil {
+			t.Fatal(err)
+		}
+
+		var n int
+		if err := d.read.QueryRowContext(t.Context(), `SELECT COUNT(*) FROM evidence`).Scan(&n); err != nil || n != evidenceMax-10 {
+			t.Errorf("%d pieces are kept (%v), expected the newest 2,000 without 10 of the busy app", n, err)
+		}
+		for i, f := range must(d.Failures(t.Context(), "/busy", 100))(t) {
+			if (f.Evidence != nil) != (i < evidencePerApp) {
+				t.Errorf("%d. %s has the evidence %+v", i, f.ID, f.Evidence)
+			}
 		}
 	})
 }
