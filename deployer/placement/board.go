@@ -40,6 +40,7 @@ type host struct {
 	Offer
 	name  string
 	known bool // an Offer was made; else only holds name it
+	held  int  // holds that are booked
 	free  apps.Resources
 	ports ports
 }
@@ -107,7 +108,7 @@ func (b *Board) host(name string) *host {
 }
 
 func (b *Board) dropIdle(h *host) {
-	if !h.known && h.free == (apps.Resources{}) && len(h.ports.used) == 0 {
+	if !h.known && h.held == 0 {
 		delete(b.byName, h.name)
 		b.hosts = slices.DeleteFunc(b.hosts, func(o *host) bool { return o == h })
 	}
@@ -139,6 +140,7 @@ func (b *Board) book(in Hold, sign int) {
 	if sign < 0 {
 		amount = apps.Resources{}.Minus(in.Needs)
 	}
+	h.held += sign
 	h.free = h.free.Minus(amount)
 	b.roles[in.Role] = b.roles[in.Role].Plus(amount)
 	if b.roles[in.Role] == (apps.Resources{}) {
@@ -216,7 +218,7 @@ func (b *Board) Check(holds []Hold) error {
 	}
 	for i, h := range b.hosts {
 		f := fresh.hosts[i]
-		if h.name != f.name || h.free != f.free || !maps.Equal(h.ports.used, f.ports.used) {
+		if h.name != f.name || h.held != f.held || h.free != f.free || !maps.Equal(h.ports.used, f.ports.used) {
 			return fmt.Errorf("host %s: free %+v ports %v on the board; host %s: free %+v ports %v recomputed",
 				h.name, h.free, h.ports.used, f.name, f.free, f.ports.used)
 		}
