@@ -103,7 +103,7 @@ func TestTroubleHasAReason(t *testing.T) {
 	if got := tab.eval(`document.querySelector("#tile-deployments b.count").textContent`); got != "2" {
 		t.Errorf("want a badge of 2 deployments, got %v", got)
 	}
-	if got := tab.eval(`document.querySelector("#tile-hosts").innerText.replace(/\s+/g, " ")`); got != "Hosts 2 of 4 up CPU 10.25 of 20 Memory 15 GiB of 48 GiB" {
+	if got := tab.eval(`document.querySelector("#tile-hosts").innerText.replace(/\s+/g, " ")`); got != "Hosts 2 of 4 up CPU 10.25 of 20 Memory 15 of 48 GiB" {
 		t.Errorf("the hosts are summed up as %q", got)
 	}
 

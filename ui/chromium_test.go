@@ -228,7 +228,7 @@ func newTab(t *testing.T, width, height int) *tab {
 			t.Errorf("the page complains: %s", what)
 		}
 	})
-	for _, domain := range []string{"Runtime", "Log", "Page", "Accessibility"} {
+	for _, domain := range []string{"Runtime", "Log", "Page"} {
 		p.call(domain+".enable", nil)
 	}
 	p.size(width, height)

@@ -103,9 +103,10 @@ export function openMenu(row, button, changed) {
   menu.setAttribute("aria-label", `Actions for ${row.id}`);
   menu.showPopover();
   const at = button.getBoundingClientRect();
-  const below = at.bottom + menu.offsetHeight + 8 < innerHeight;
+  const lowest = innerHeight - menu.offsetHeight - 8;
+  const top = at.bottom + 4 < lowest ? at.bottom + 4 : at.top - menu.offsetHeight - 4;
   menu.style.left = `${Math.max(8, at.right - menu.offsetWidth)}px`;
-  menu.style.top = `${below ? at.bottom + 4 : Math.max(8, at.top - menu.offsetHeight - 4)}px`;
+  menu.style.top = `${Math.max(8, Math.min(top, lowest))}px`;
   menu.firstElementChild.focus({ preventScroll: true });
 }
 

@@ -150,11 +150,14 @@ export function compare(order) {
 
 export const cores = (n) => String(Math.round(n * 100) / 100);
 
-export function mebibytes(n) {
-  if (n < 1024) return `${Math.round(n * 10) / 10} MiB`;
-  const g = n / 1024;
-  return g < 1024 ? `${Math.round(g * 10) / 10} GiB` : `${Math.round(g / 102.4) / 10} TiB`;
-}
+const units = ["MiB", "GiB", "TiB"];
+const scale = (n) => (n < 1024 ? 0 : n < 1 << 20 ? 1 : 2);
+const tenth = (n) => Math.round(n * 10) / 10;
+
+export const mebibytes = (n) => `${tenth(n / 1024 ** scale(n))} ${units[scale(n)]}`;
+
+// share is a part of some memory, in the unit of the whole: "1.5 of 16 GiB".
+export const share = (part, all) => `${tenth(part / 1024 ** scale(all))} of ${mebibytes(all)}`;
 
 export const count = (n, word) => `${n} ${word}${n === 1 ? "" : "s"}`;
 

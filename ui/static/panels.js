@@ -2,7 +2,7 @@
 import { $, h, refill } from "./dom.js";
 import { confirm, rollBack, stop } from "./actions.js";
 import { api } from "./live.js";
-import { changes, cores, count, mebibytes } from "./model.js";
+import { changes, cores, count, share } from "./model.js";
 import { time } from "./table.js";
 
 const panels = ["deployments", "hosts"];
@@ -42,7 +42,13 @@ export function showTiles(rows, { deployments, hosts }) {
   const unhealthy = rows.reduce((n, r) => n + r.unhealthy, 0);
   const up = hosts.filter((x) => x.state === "up").length;
 
-  refill($("tile-apps"), [rows.length, attention], () => [h("b", null, rows.length), attention ? h("span.warn", null, `${attention} ${attention === 1 ? "needs" : "need"} attention`) : h("span", null, "all as wanted")]);
+  const deploying = rows.filter((r) => r.status === "Deploying").length;
+  const well = rows.length === 0 ? "yet" : deploying ? `${deploying} deploying` : "all as wanted";
+
+  refill($("tile-apps"), [rows.length, attention, well], () => [
+    h("b", null, rows.length),
+    attention ? h("span.warn", null, `${attention} ${attention === 1 ? "needs" : "need"} attention`) : h("span", null, well),
+  ]);
   refill($("tile-instances"), [running, wanted, unhealthy], () => [h("b", null, running), h("span", null, `of ${wanted} running`), unhealthy ? h("span.warn", null, `${unhealthy} unhealthy`) : null]);
   refill($("tile-deployments"), deployments.length, () => [
     h("span.h2", null, "Deployments"),
@@ -50,16 +56,18 @@ export function showTiles(rows, { deployments, hosts }) {
   ]);
   refill($("tile-hosts"), [up, hosts], () => [
     h("span.h2", null, "Hosts"),
-    h("span.p", null, h("b", null, up), h("span", null, up === hosts.length ? "up" : `of ${hosts.length} up`)),
-    h("span.meters", null, meter("CPU", total(hosts, "used", "cpus"), total(hosts, "total", "cpus"), cores), meter("Memory", total(hosts, "used", "mem"), total(hosts, "total", "mem"), mebibytes)),
+    h("span.p", null, h("b", null, up), hosts.length === 0 ? h("span.warn", null, "no host has joined") : h("span", null, up === hosts.length ? "up" : `of ${hosts.length} up`)),
+    hosts.length > 0 && h("span.meters", null, meter("CPU", total(hosts, "used", "cpus"), total(hosts, "total", "cpus"), shareOfCores), meter("Memory", total(hosts, "used", "mem"), total(hosts, "total", "mem"), share)),
   ]);
 }
 
 const total = (hosts, of, what) => hosts.filter((x) => x.state !== "lost").reduce((n, x) => n + (x[of]?.[what] ?? 0), 0);
 
+const shareOfCores = (used, all) => `${cores(used)} of ${cores(all)}`;
+
 // meter is how much of something is given away.
 function meter(name, used, all, say) {
-  const text = `${name} ${say(used)} of ${say(all)}`;
+  const text = `${name} ${say(used, all)}`.trim();
   const fill = h("i");
   fill.style.width = `${all > 0 ? Math.min(100, (100 * used) / all) : 0}%`;
   return h("span.meter", { title: text }, h("small", null, text), h("span.track", { "aria-hidden": "true" }, fill));
@@ -126,8 +134,8 @@ function hostTable(hosts) {
           cell(0, h("b", null, x.name)),
           cell(1, x.addr),
           cell(2, h("span", x.message ? { title: x.message } : null, h(`i.dot.host-${x.state}`), x.state), x.message ? h("small", null, x.message) : null),
-          cell(3, meter("", x.used.cpus, x.total.cpus, cores)),
-          cell(4, meter("", x.used.mem, x.total.mem, mebibytes)),
+          cell(3, meter("", x.used.cpus, x.total.cpus, shareOfCores)),
+          cell(4, meter("", x.used.mem, x.total.mem, share)),
           cell(5, x.instances),
           cell(6, x.engine ?? "–"),
         ),

@@ -173,7 +173,7 @@ function badges(labels) {
   const rest = labels.slice(most);
   return [
     ...labels.slice(0, most).map(badge),
-    rest.length ? h("span.badge", { title: rest.map(([k, v]) => `${k}: ${v}`).join("\n") }, `+${rest.length}`) : null,
+    rest.length ? h("span.badge.rest", { title: rest.map(([k, v]) => `${k}: ${v}`).join("\n") }, `+${rest.length}`) : null,
   ];
 }
 
