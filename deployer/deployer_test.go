@@ -1,0 +1,221 @@
+package deployer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"pacer/apps"
+	"pacer/deployer/cluster"
+	"pacer/store"
+)
+
+// A mailbox keeps the letters that a leader sends.
+type mailbox struct {
+	mu      sync.Mutex
+	assign  []apps.Assignment
+	service []apps.Service
+}
+
+func (m *mailbox) SendAssign(a apps.Assignment) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.assign = append(m.assign, a)
+	return nil
+}
+
+func (m *mailbox) SendService(s apps.Service) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.service = append(m.service, s)
+	return nil
+}
+
+func (m *mailbox) SendRoster(apps.Roster) error { return nil }
+
+func (m *mailbox) lastAssigned() (instances int) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if len(m.assign) == 0 {
+		return 0
+	}
+	return len(m.assign[len(m.assign)-1].Instances)
+}
+
+// lead runs a deployer on a store of its own until the end of the test.
+func lead(t *testing.T) (*Deployer, *store.DB, *mailbox) {
+	t.Helper()
+	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "pacer.db"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	post := &mailbox{}
+	d := New(Config{Name: "s1", URL: "http://s1", Store: db, Post: post, Log: slog.New(slog.DiscardHandler)})
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- d.Run(ctx) }()
+	t.Cleanup(func() {
+		cancel()
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Run ended with %v", err)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	eventually(t, "leadership", func() bool { return d.View() != nil })
+	return d, db, post
+}
+
+func eventually(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(5 * time.Millisecond)
+	defer tick.Stop()
+	for deadline := time.Now().Add(30 * time.Second); !ok(); <-tick.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited too long for %s", what)
+		}
+	}
+}
+
+func web(instances int) *apps.App {
+	return &apps.App{ID: "/web", Instances: instances, Needs: apps.Resources{CPU: 100, Mem: 32}, Cmd: "sleep 100", Network: apps.NetworkHost, Upgrade: apps.Upgrade{HealthyMin: 1, OverMax: 1}}
+}
+
+func put(t *testing.T, d *Deployer, id string, spec *apps.App) cluster.Reply {
+	t.Helper()
+	r, err := d.Submit(t.Context(), func(request string) cluster.Event {
+		return cluster.Change{Request: request, Deployment: id, Put: []cluster.PutApp{{App: spec}}}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func TestARequestIsAnsweredAfterItsCommit(t *testing.T) {
+	d, db, _ := lead(t)
+
+	r := put(t, d, "d1", web(2))
+
+	stored, err := db.Load(t.Context())
+	if err != nil || len(stored.Apps) != 1 || len(stored.Instances) != 2 || stored.Apps[0].Version != r.Version {
+		t.Fatalf("what was answered should be stored, got %+v, %v", stored, err)
+	}
+	if app, ok := d.View().App("/web"); !ok || app.Version != r.Version {
+		t.Fatalf("and be seen: %+v", app)
+	}
+}
+
+func TestARefusalReachesTheCaller(t *testing.T) {
+	d, _, _ := lead(t)
+
+	_, err := d.Submit(t.Context(), func(request string) cluster.Event {
+		return cluster.Change{Request: request, Deployment: "d1", Delete: []apps.ID{"/nobody"}}
+	})
+
+	if e, ok := errors.AsType[*apps.Error](err); !ok || e.Kind != apps.NotFound {
+		t.Fatalf("want NotFound, got %v", err)
+	}
+}
+
+func TestAHostThatReportsIsAssignedWhatWaits(t *testing.T) {
+	d, _, post := lead(t)
+	put(t, d, "d1", web(3))
+
+	d.Tell(cluster.Reported{Report: apps.Report{Boot: 1, Revision: 1, Host: apps.Host{
+		Name: "h1", Addr: "127.0.0.1", Total: apps.Resources{CPU: 4000, Mem: 4096}, Ports: []apps.Range{{First: 31000, Last: 31010}},
+	}}})
+
+	eventually(t, "3 instances in an assignment", func() bool { return post.lastAssigned() == 3 })
+}
+
+func TestASubscriberHearsEveryNoticeInOrder(t *testing.T) {
+	d, db, _ := lead(t)
+	notices, cancel := d.Subscribe()
+	defer cancel()
+
+	put(t, d, "d1", web(1))
+	put(t, d, "d2", &apps.App{ID: "/other", Cmd: "sleep 1"})
+
+	last, err := db.LastSeq(t.Context())
+	if err != nil || last == 0 {
+		t.Fatalf("%d, %v", last, err)
+	}
+	for want := uint64(1); want <= last; want++ {
+		if n := <-notices; n.Seq != want {
+			t.Fatalf("want notice %d, got %d", want, n.Seq)
+		}
+	}
+}
+
+func TestTheNextTermGoesOnWhereTheLastEnded(t *testing.T) {
+	d, _, _ := lead(t)
+	put(t, d, "d1", web(2))
+	before, _ := d.Leader()
+	notices, _ := d.Subscribe()
+
+	if !d.Abdicate() {
+		t.Fatal("a leader should be able to abdicate")
+	}
+	for range notices { // the subscriber is told by the end of its channel
+	}
+	eventually(t, "the next term", func() bool {
+		l, ok := d.Leader()
+		return ok && l.Epoch > before.Epoch && d.View() != nil
+	})
+
+	if app, ok := d.View().App("/web"); !ok || app.Instances != 2 || len(d.View().InstancesOf("/web")) != 2 || len(d.View().Deployments()) != 1 {
+		t.Fatalf("want the app, its instances and its deployment, got %+v", app)
+	}
+}
+
+func TestWithoutLeadershipNothingIsTaken(t *testing.T) {
+	d := New(Config{Name: "s1"})
+
+	_, err := d.Submit(t.Context(), func(request string) cluster.Event { return cluster.Kill{Request: request} })
+
+	if e, ok := errors.AsType[*apps.Error](err); !ok || e.Kind != apps.Unavailable {
+		t.Fatalf("want Unavailable, got %v", err)
+	}
+	if d.View() != nil || d.Abdicate() {
+		t.Error("there is nothing to see and nothing to give up")
+	}
+	if notices, _ := d.Subscribe(); notices != nil {
+		if _, open := <-notices; open {
+			t.Error("a subscription should be over at once")
+		}
+	}
+}
+
+func TestTheViewIsWhatIsStored(t *testing.T) {
+	d, db, _ := lead(t)
+	put(t, d, "d1", web(2))
+	put(t, d, "d2", &apps.App{ID: "/other", Cmd: "sleep 1", Instances: 1})
+	if _, err := d.Submit(t.Context(), func(request string) cluster.Event {
+		return cluster.Change{Request: request, Deployment: "d3", Delete: []apps.ID{"/other"}, Force: true}
+	}); err != nil {
+		t.Fatal(err)
+	}
+
+	stored, err := db.Load(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	fresh := newView(stored)
+	if diff := cmp.Diff(fresh.Apps(), d.View().Apps()); diff != "" {
+		t.Errorf("apps: %s", diff)
+	}
+	if diff := cmp.Diff(fresh.InstancesOf("/web"), d.View().InstancesOf("/web")); diff != "" {
+		t.Errorf("instances: %s", diff)
+	}
+	if _, ok := d.View().App("/other"); ok {
+		t.Error("a deleted app is still seen")
+	}
+}
