@@ -58,6 +58,10 @@ type Reader interface {
 	LastSeq(ctx context.Context) (uint64, error)
 	// Deployment is one that runs or has ended; it fails with NotFound.
 	Deployment(ctx context.Context, id string) (apps.Deployment, error)
+	// Deployments are up to limit ended ones, newest first.
+	Deployments(ctx context.Context, limit int) ([]apps.Deployment, error)
+	// Failures are up to limit ends of an app's instances that nobody asked for, newest first.
+	Failures(ctx context.Context, app apps.ID, limit int) ([]apps.Failure, error)
 }
 
 // A LogStreamer fetches what instances print from their hosts.

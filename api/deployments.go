@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/google/uuid"
@@ -79,7 +80,7 @@ func (d *door) cancelDeployment(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c := cluster.Cancel{ID: chi.URLParam(r, "id"), Revert: !force}
+	c := cluster.Cancel{ID: chi.URLParam(r, "id"), Revert: !force, ClientIP: clientIP(r)}
 	if c.Revert {
 		c.Deployment = uuid.NewString()
 	}
@@ -108,16 +109,73 @@ func (d *door) getDeployment(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := wire.DeploymentStatus{
-		ID: dep.ID, Version: dep.Version.String(), State: string(dep.State), Reason: dep.Reason,
-		AffectedApps: affected(&dep), Steps: steps(&dep), CurrentStep: currentStep(&dep),
-		Rollback: dep.Rollback, Trouble: dep.Trouble, Cause: string(dep.Cause), Next: dep.Next,
-		StartedAt: stamp(dep.Started), EndedAt: stamp(dep.Ended), Waiting: []wire.AppWait{},
-	}
+	out := deploymentStatus(&dep)
 	for _, id := range out.AffectedApps {
 		if wait, ok := v.Wait(apps.ID(id)); ok && wait.Waiting > 0 {
-			out.Waiting = append(out.Waiting, appWait(wait))
+			out.Waiting = append(out.Waiting, v.appWait(wait))
 		}
+	}
+	return d.ok(w, out)
+}
+
+func deploymentStatus(dep *apps.Deployment) wire.DeploymentStatus {
+	return wire.DeploymentStatus{
+		ID: dep.ID, Version: dep.Version.String(), State: string(dep.State), Reason: dep.Reason,
+		AffectedApps: affected(dep), Steps: datedSteps(dep), CurrentStep: currentStep(dep),
+		Rollback: dep.Rollback, Trouble: dep.Trouble, Cause: string(dep.Cause), Next: dep.Next, By: dep.By,
+		StartedAt: stamp(dep.Started), EndedAt: stamp(dep.Ended), Seconds: seconds(dep.Started, dep.Ended), Waiting: []wire.AppWait{},
+	}
+}
+
+// seconds is how long something took; 0 while it is not over.
+func seconds(from, to time.Time) float64 {
+	if to.IsZero() {
+		return 0
+	}
+	return max(to.Sub(from).Round(time.Millisecond).Seconds(), 0)
+}
+
+// datedSteps are the steps with how long each took: until the next one began, or the
+// deployment ended.
+func datedSteps(dep *apps.Deployment) []wire.Step {
+	list := steps(dep)
+	for i, began := range dep.StepStarted[:min(len(dep.StepStarted), len(list))] {
+		if began.IsZero() {
+			continue
+		}
+		end := dep.Ended
+		if i+1 < len(dep.StepStarted) {
+			end = dep.StepStarted[i+1]
+		}
+		list[i].StartedAt = stamp(began)
+		if !end.IsZero() {
+			took := seconds(began, end)
+			list[i].Seconds = &took
+		}
+	}
+	return list
+}
+
+// How many ended deployments are told, where the query does not say, and at most.
+const (
+	historyPage = 100
+	historyMax  = 1000
+)
+
+// listEnded is the history of deployments: who asked for what, when, how long each step
+// took and why it ended so.
+func (d *door) listEnded(w http.ResponseWriter, r *http.Request) error {
+	limit, err := limitOf(r, historyPage, historyMax)
+	if err != nil {
+		return err
+	}
+	ended, err := d.Reader.Deployments(r.Context(), limit)
+	if err != nil {
+		return err
+	}
+	out := wire.DeploymentList{Deployments: []wire.DeploymentStatus{}}
+	for i := range ended {
+		out.Deployments = append(out.Deployments, deploymentStatus(&ended[i]))
 	}
 	return d.ok(w, out)
 }
@@ -127,15 +185,4 @@ func (d *door) findDeployment(ctx context.Context, v *lookup, id string) (apps.D
 		return dep, nil
 	}
 	return d.Reader.Deployment(ctx, id)
-}
-
-func appWait(wait cluster.Wait) wire.AppWait {
-	out := wire.AppWait{
-		App: string(wait.App), Waiting: wait.Waiting, Since: stamp(wait.Since), Until: stamp(wait.Until),
-		Hosts: wait.Hosts, Reasons: []wire.WaitReason{},
-	}
-	for _, reason := range wait.Reasons {
-		out.Reasons = append(out.Reasons, wire.WaitReason{Reason: reason.Reason, Text: reason.Text, Hosts: reason.Hosts})
-	}
-	return out
 }

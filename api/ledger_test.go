@@ -22,6 +22,8 @@ type ledger struct {
 	versions    map[apps.ID][]*apps.App // oldest first
 	instances   map[string]apps.Instance
 	failures    map[apps.ID]apps.Finished
+	gone        map[apps.ID][]apps.Finished // oldest first
+	evidence    map[string]apps.Evidence
 	deployments map[string]apps.Deployment
 	order       []string // of deployments
 	hosts       map[string]apps.Host
@@ -41,7 +43,7 @@ type ledger struct {
 func newLedger() *ledger {
 	return &ledger{
 		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{}, instances: map[string]apps.Instance{},
-		failures: map[apps.ID]apps.Finished{}, deployments: map[string]apps.Deployment{}, hosts: map[string]apps.Host{},
+		failures: map[apps.ID]apps.Finished{}, gone: map[apps.ID][]apps.Finished{}, evidence: map[string]apps.Evidence{}, deployments: map[string]apps.Deployment{}, hosts: map[string]apps.Host{},
 		waits: map[apps.ID]cluster.Wait{}, services: map[apps.ID]apps.Service{}, listeners: map[chan apps.Notice]bool{},
 		leader: deployer.Leader{Name: "s1", URL: "http://10.0.0.1:8080", Epoch: 7, Self: true},
 	}
@@ -63,9 +65,13 @@ func (l *ledger) apply(fx cluster.Effects) {
 	}
 	for _, f := range fx.Save.Finished {
 		delete(l.instances, f.ID)
+		l.gone[f.App] = append(l.gone[f.App], f)
 		if f.End != apps.EndStopped {
 			l.failures[f.App] = f
 		}
+	}
+	for _, e := range fx.Save.Evidence {
+		l.evidence[e.Instance] = e
 	}
 	for _, d := range fx.Save.Deployments {
 		if _, known := l.deployments[d.ID]; !known {
@@ -325,6 +331,32 @@ func (p past) Deployment(_ context.Context, id string) (apps.Deployment, error) 
 		return d, nil
 	}
 	return apps.Deployment{}, apps.Errorf(apps.NotFound, "DeploymentPlan %s does not exist", id)
+}
+
+func (p past) Deployments(_ context.Context, limit int) (list []apps.Deployment, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, id := range slices.Backward(p.order) {
+		if d := p.deployments[id]; d.State != apps.DeploymentRunning && len(list) < limit {
+			list = append(list, d)
+		}
+	}
+	return list, nil
+}
+
+func (p past) Failures(_ context.Context, id apps.ID, limit int) (list []apps.Failure, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, f := range slices.Backward(p.gone[id]) {
+		if f.End != apps.EndStopped && len(list) < limit {
+			failure := apps.Failure{Finished: f}
+			if e, ok := p.evidence[f.ID]; ok {
+				failure.Evidence = &e
+			}
+			list = append(list, failure)
+		}
+	}
+	return list, nil
 }
 
 // config is a door onto a ledger.

@@ -271,9 +271,9 @@ func TestDeploymentsThatRunAndThatHaveEnded(t *testing.T) {
 		"/pacer/v1/deployments/d1": `{"id":"d1","version":"1970-01-01T00:00:05.000Z","state":"running","affectedApps":["/shop/db","/shop/web"],
 			"steps":[{"actions":[{"action":"StartApplication","app":"/shop/web"}]},{"actions":[{"action":"ScaleApplication","app":"/shop/web"},{"action":"RestartApplication","app":"/shop/db"}]}],
 			"currentStep":2,"rollback":false,"startedAt":"2026-01-01T12:00:00.000Z","waiting":[{"app":"/shop/web","waiting":1,"since":"2026-01-01T12:00:00.000Z","hosts":1,
-			"reasons":[{"reason":"InsufficientCpus","text":"too few cores","hosts":1}]}]}`,
+			"reasons":[{"reason":"InsufficientCpus","text":"too few cores","hosts":1}],"sentence":"1 host: 1 too few cores"}]}`,
 		"/pacer/v1/deployments/d2": `{"id":"d2","version":"1970-01-01T00:00:06.000Z","state":"failed","reason":"no host","affectedApps":[],"steps":[],"currentStep":0,
-			"rollback":false,"startedAt":"2026-01-01T12:00:00.000Z","endedAt":"2026-01-01T12:01:00.000Z","waiting":[]}`,
+			"rollback":false,"startedAt":"2026-01-01T12:00:00.000Z","endedAt":"2026-01-01T12:01:00.000Z","seconds":60,"waiting":[]}`,
 	} {
 		if diff := cmp.Diff(indent(t, want), indent(t, do(t, server, "GET", path, "").body)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", path, diff)

@@ -64,6 +64,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/hosts", d.resource(methods{"GET": d.listHosts}))
 		router.HandleFunc("/pacer/v1/hosts/{name}", d.resource(methods{"GET": d.getHost, "PUT": d.updateHost, "DELETE": d.forgetHost}))
 		router.HandleFunc("/pacer/v1/discovery/*", d.resource(methods{"GET": d.discover}))
+		router.HandleFunc("/pacer/v1/deployments", d.resource(methods{"GET": d.listEnded}))
 		router.HandleFunc("/pacer/v1/deployments/{id}", d.resource(methods{"GET": d.getDeployment}))
 		router.HandleFunc("/pacer/v1/plan", d.resource(methods{"POST": d.plan}))
 		router.HandleFunc("/pacer/v1/leader", d.resource(methods{"GET": d.getPacerLeader}))
@@ -123,9 +124,14 @@ func (d *door) queuePath(w http.ResponseWriter, r *http.Request) {
 
 func (d *door) pacerApps(w http.ResponseWriter, r *http.Request) {
 	path := rest(r, "/pacer/v1/apps")
-	if n := len(path); n > 1 && path[n-1] == "logs" {
-		d.resource(methods{"GET": d.getAppLogs(path[:n-1])})(w, r)
-		return
+	if n := len(path); n > 1 {
+		verbs := map[string]answer{
+			"logs": d.getAppLogs(path[:n-1]), "failures": d.listFailures(path[:n-1]), "explain": d.explain(path[:n-1]),
+		}
+		if handle, ok := verbs[path[n-1]]; ok {
+			d.resource(methods{"GET": handle})(w, r)
+			return
+		}
 	}
 	d.refuse(w, r, notFoundURI(r))
 }

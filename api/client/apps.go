@@ -37,6 +37,21 @@ func (c *Client) App(ctx context.Context, id string, embed ...string) (wire.AppI
 	return out.App, err
 }
 
+// Failures are up to limit (at most 20; 0: 20) ends of an app's instances that nobody
+// asked for, newest first, with what they printed and answered last.
+func (c *Client) Failures(ctx context.Context, id string, limit int) ([]wire.Failure, error) {
+	var out wire.FailureList
+	err := c.get(ctx, path("/pacer/v1/apps", id, "failures"), limited(limit), &out)
+	return out.Failures, err
+}
+
+// Explain says why an app is not as it should be, and what would help.
+func (c *Client) Explain(ctx context.Context, id string) (wire.Explanation, error) {
+	var out wire.Explanation
+	err := c.get(ctx, path("/pacer/v1/apps", id, "explain"), nil, &out)
+	return out, err
+}
+
 // CreateApp creates an app that must not exist. body is JSON text ([]byte) or a wire.App.
 func (c *Client) CreateApp(ctx context.Context, body any) (wire.AppInfo, Result, error) {
 	var app wire.AppInfo

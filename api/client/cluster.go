@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strconv"
 	"time"
 
 	"pacer/api/wire"
@@ -22,6 +23,22 @@ func (c *Client) Deployment(ctx context.Context, id string) (wire.DeploymentStat
 	var out wire.DeploymentStatus
 	err := c.get(ctx, path("/pacer/v1/deployments", id), nil, &out)
 	return out, err
+}
+
+// DeploymentHistory is up to limit (at most 1000) deployments that have ended, newest
+// first; 0: the newest 100.
+func (c *Client) DeploymentHistory(ctx context.Context, limit int) ([]wire.DeploymentStatus, error) {
+	var out wire.DeploymentList
+	err := c.get(ctx, "/pacer/v1/deployments", limited(limit), &out)
+	return out.Deployments, err
+}
+
+// limited asks for so many; 0: for as many as the server likes.
+func limited(n int) url.Values {
+	if n == 0 {
+		return nil
+	}
+	return url.Values{"limit": {strconv.Itoa(n)}}
 }
 
 // RevertDeployment turns a deployment back by a new one.

@@ -170,6 +170,9 @@ type Deployment struct {
 // A Step is a stage of a deployment.
 type Step struct {
 	Actions []Action `json:"actions"`
+	// When it began and, once it is over, how long it took: under /pacer/v1 only.
+	StartedAt string   `json:"startedAt,omitzero"`
+	Seconds   *float64 `json:"seconds,omitzero"`
 }
 
 // An Action is one app's part in a step.

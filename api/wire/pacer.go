@@ -87,8 +87,10 @@ type DeploymentStatus struct {
 	Trouble      string   `json:"trouble,omitzero"` // why it does not get on; may pass
 	Cause        string   `json:"cause,omitzero"`   // of the trouble: failing or unplaceable
 	Next         string   `json:"next,omitzero"`    // the deployment that goes back, when this one failed
+	By           string   `json:"by,omitzero"`      // who asked: a client's address, or what of the platform
 	StartedAt    string   `json:"startedAt"`
 	EndedAt      string   `json:"endedAt,omitzero"`
+	Seconds      float64  `json:"seconds,omitzero"` // from the start to the end
 	// Waiting says why instances of the affected apps have no host yet.
 	Waiting []AppWait `json:"waiting"`
 }
@@ -104,6 +106,9 @@ type AppWait struct {
 	Until   string       `json:"until,omitzero"` // backing off until then
 	Hosts   int          `json:"hosts"`          // hosts that were considered
 	Reasons []WaitReason `json:"reasons"`
+	// Sentence is why, in one line; Hint is what would make them fit.
+	Sentence string `json:"sentence,omitzero"`
+	Hint     string `json:"hint,omitzero"`
 }
 
 // A WaitReason is how many hosts refused for one reason.
