@@ -24,8 +24,11 @@ const (
 	ejectMax     = 10 * time.Second       // it doubles up to this
 	verifyWait   = 30 * time.Millisecond  // an instance that lives does not hang up so soon
 	idleConnsMax = 128                    // kept per backend and port
-	idleConnAge  = 30 * time.Second
-	answerMax    = 256 << 10 // bytes of a backend's response header
+	// idleConnAge is below the keep-alive timeouts of the usual servers (the shortest,
+	// gunicorn's, is 2 s), so that a request hardly ever meets a connection that is
+	// just being closed.
+	idleConnAge = 1500 * time.Millisecond
+	answerMax   = 256 << 10 // bytes of a backend's response header
 )
 
 // An app is one app's place in the table. Its endpoints change by themselves, so a
@@ -58,7 +61,8 @@ type backend struct {
 	leaving  atomic.Bool  // out of the table; takes nothing new
 	outUntil atomic.Int64 // ejected until then, ns since 1970; 0: not
 	failures atomic.Int32 // ejections in a row
-	doubtful atomic.Bool  // being verified
+	doubtful atomic.Bool  // to be asked only where no better one is left
+	looking  atomic.Bool  // verify is at work
 
 	lb *Balancer
 }
@@ -67,7 +71,7 @@ func newBackend(lb *Balancer, e apps.Endpoint) *backend {
 	b := &backend{instance: e.Instance, addr: e.Addr, ports: slices.Clone(e.Ports), lb: lb}
 	b.pools = make([]*pool, len(e.Ports))
 	for i, n := range e.Ports {
-		b.pools[i] = &pool{backend: b, addr: net.JoinHostPort(e.Addr, strconv.Itoa(n))}
+		b.pools[i] = &pool{backend: b, port: i, addr: net.JoinHostPort(e.Addr, strconv.Itoa(n))}
 	}
 	return b
 }
@@ -140,7 +144,7 @@ func (e *endpoints) search(port int, tried []*backend) *backend {
 			if !b.serves(port) || slices.Contains(tried, b) {
 				continue
 			}
-			rank, load := b.rank(now, suspect), b.inFlight.Load()
+			rank, load := b.rank(now, port, suspect), b.inFlight.Load()
 			if best == nil || rank < bestRank || rank == bestRank && load < bestLoad {
 				best, bestRank, bestLoad = b, rank, load
 			}
@@ -153,16 +157,16 @@ func (e *endpoints) search(port int, tried []*backend) *backend {
 
 func (b *backend) well() bool { return b.outUntil.Load() == 0 && !b.doubtful.Load() }
 
-// rank orders the choices: 0 is well, 3 is ejected. When an ejection is over, one
-// caller gets the backend for a trial and the others keep away until it succeeds.
-func (b *backend) rank(now int64, suspect bool) int {
-	if out := b.outUntil.Load(); out != 0 {
-		if now < out || !b.outUntil.CompareAndSwap(out, now+int64(dialTimeout)) {
-			return 3
-		}
-		return 0
-	}
+// rank orders the choices: 0 is well, 3 is ejected. An ejection that is over lasts
+// on until the backend has been looked at: no request pays for the trial.
+func (b *backend) rank(now int64, port int, suspect bool) int {
+	out := b.outUntil.Load()
 	switch {
+	case out != 0:
+		if now >= out {
+			b.verify(port)
+		}
+		return 3
 	case suspect:
 		return 2
 	case b.doubtful.Load():
@@ -206,6 +210,7 @@ func (b *backend) closeIdle() {
 // A pool is the connections to one port of a backend.
 type pool struct {
 	backend *backend
+	port    int // index into the app's ports
 	addr    string
 	open    atomic.Int64 // connections
 
@@ -247,22 +252,29 @@ type dialError struct{ err error }
 func (e *dialError) Error() string { return "connect: " + e.err.Error() }
 func (e *dialError) Unwrap() error { return e.err }
 
-// dial connects, and judges the backend by how that went.
+// connect makes a connection, or fails with a *dialError.
+func (p *pool) connect(ctx context.Context) (*net.TCPConn, error) {
+	dialer := net.Dialer{Timeout: dialTimeout}
+	c, err := dialer.DialContext(ctx, "tcp", p.addr)
+	if err != nil {
+		return nil, &dialError{err}
+	}
+	return c.(*net.TCPConn), nil
+}
+
+// dial connects for a request, and judges the backend by how that went.
 func (p *pool) dial(ctx context.Context) (*net.TCPConn, error) {
 	b := p.backend
 	before := b.outUntil.Load()
 	slow := time.AfterFunc(dialSlow, func() { b.eject(before) })
-	dialer := net.Dialer{Timeout: dialTimeout}
-	c, err := dialer.DialContext(ctx, "tcp", p.addr)
+	c, err := p.connect(ctx)
 	slow.Stop()
-	switch {
-	case err == nil:
+	if err == nil {
 		b.restore()
-		return c.(*net.TCPConn), nil
-	case ctx.Err() == nil:
+	} else if ctx.Err() == nil {
 		b.eject(before)
 	}
-	return nil, &dialError{err}
+	return c, err
 }
 
 // doubt keeps requests off the backend where others can serve them, until it is
@@ -272,26 +284,41 @@ func (p *pool) dial(ctx context.Context) (*net.TCPConn, error) {
 // accepting connections for a moment after its container died, and closes them
 // when they have taken a request. A connection that is refused can be retried; a
 // POST that was swallowed cannot.
-func (p *pool) doubt() {
-	b := p.backend
-	if b.leaving.Load() || !b.doubtful.CompareAndSwap(false, true) {
-		return
+func (b *backend) doubt(port int) {
+	b.doubtful.Store(true)
+	if !b.verify(port) {
+		b.doubtful.Store(false)
 	}
-	started := b.lb.spawn(func(ctx context.Context) {
-		if !p.alive(ctx) && ctx.Err() == nil {
-			b.eject(b.outUntil.Load())
+}
+
+// verify looks whether the instance lives, unless somebody does already, and ejects or
+// restores its backend. It reports whether somebody looks.
+func (b *backend) verify(port int) bool {
+	if b.leaving.Load() {
+		return false
+	}
+	if !b.looking.CompareAndSwap(false, true) {
+		return true
+	}
+	before := b.outUntil.Load()
+	return b.lb.spawn(func(ctx context.Context) {
+		alive := b.pools[port].alive(ctx)
+		switch {
+		case ctx.Err() != nil:
+		case alive:
+			b.restore()
+		default:
+			b.eject(before)
 		}
-		b.doubtful.Store(false)
+		b.looking.Store(false)
+		b.doubtful.Store(false) // after looking: who came too late to look relies on it
 	})
-	if !started {
-		b.doubtful.Store(false)
-	}
 }
 
 // alive connects and listens for a moment: an instance that lives keeps the
 // connection, or speaks.
 func (p *pool) alive(ctx context.Context) bool {
-	c, err := p.dial(ctx)
+	c, err := p.connect(ctx)
 	if err != nil {
 		return false
 	}

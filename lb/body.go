@@ -26,11 +26,13 @@ type replay struct {
 	live   atomic.Pointer[view] // the attempt that may read
 	end    atomic.Bool          // source has been read to its end
 
-	mu   sync.Mutex
-	kept []byte // what was read
-	lost bool   // more was read than is kept
-	done bool   // committed: nothing more needs to be kept
-	err  error  // of source; not io.EOF
+	reading sync.Mutex // of source; held while a client makes us wait
+
+	mu   sync.Mutex // never held while waiting
+	kept []byte     // what was read
+	lost bool       // more was read than is kept
+	done bool       // committed: nothing more needs to be kept
+	err  error      // of source; not io.EOF
 }
 
 // view is the body for one attempt. The views before it read nothing any more.
@@ -67,34 +69,47 @@ type view struct {
 }
 
 func (v *view) Read(b []byte) (int, error) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
+	v.reading.Lock()
+	defer v.reading.Unlock()
 	if v.live.Load() != v {
 		return 0, errBodyClosed
 	}
-	if v.at < len(v.kept) {
-		n := copy(b, v.kept[v.at:])
-		v.at += n
+	if n := v.again(b); n > 0 {
 		return n, nil
 	}
-	if v.done {
+	n, err := v.source.Read(b)
+	v.keep(b[:n], err)
+	return n, err
+}
+
+// again reads what an earlier attempt has read already.
+func (v *view) again(b []byte) int {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	n := copy(b, v.kept[v.at:])
+	v.at += n
+	if v.done && v.at == len(v.kept) {
 		v.kept, v.at = nil, 0
 	}
-	n, err := v.source.Read(b)
+	return n
+}
+
+func (v *view) keep(b []byte, err error) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
 	switch {
 	case v.done || v.lost:
-	case len(v.kept)+n > replayMax:
+	case len(v.kept)+len(b) > replayMax:
 		v.lost, v.kept, v.at = true, nil, 0
 	default:
-		v.kept = append(v.kept, b[:n]...)
-		v.at += n
+		v.kept = append(v.kept, b...)
+		v.at = len(v.kept)
 	}
 	if err == io.EOF {
 		v.end.Store(true)
 	} else if err != nil {
 		v.err = err
 	}
-	return n, err
 }
 
 // Close does nothing: the body is the client's, and may be wanted again.

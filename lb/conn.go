@@ -68,7 +68,7 @@ func (c *conn) end(err error) {
 	if last := c.gone(); last && c.idle.Load() {
 		// A process that dies closes all its connections at once. One that merely
 		// tires of an idle connection has others, or few requests to lose.
-		c.pool.doubt()
+		c.pool.backend.doubt(c.pool.port)
 	}
 }
 

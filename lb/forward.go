@@ -197,9 +197,9 @@ func (x *exchange) mayRepeat(b *backend, t *trip, err error) bool {
 		if !t.used {
 			x.tried = append(x.tried, b)
 		}
-		b.pools[x.rule.port].doubt()
+		b.doubt(x.rule.port)
 	case t.conn.silent(t.from):
-		b.pools[x.rule.port].doubt()
+		b.doubt(x.rule.port)
 		if !t.used {
 			x.tried = append(x.tried, b)
 		}
