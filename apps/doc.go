@@ -15,6 +15,7 @@
 //	notice      what the platform tells the world (on the v2 wire: an event)
 //	assignment  the letter leader → host: everything the host shall run
 //	report      the letter host → leader: everything the host runs
+//	evidence    what is left of an instance that failed: its last lines and answers
 //	service     the letter leader → load balancer and DNS: where an app answers
 //	endpoint    where an instance answers
 //	route       which traffic is meant for an app
