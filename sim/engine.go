@@ -133,8 +133,9 @@ func (e *engine) start(l agent.Launch) {
 			e.answer(did)()
 		}
 	}
+	ended := func() { e.starts = slices.DeleteFunc(e.starts, func(o *launch) bool { return o == x }) }
 	e.does(took, func() {
-		e.starts = slices.DeleteFunc(e.starts, func(o *launch) bool { return o == x })
+		ended()
 		if x.orphan {
 			return
 		}
@@ -157,7 +158,10 @@ func (e *engine) start(l agent.Launch) {
 			did.Err, did.Retry = "timeout", true
 		}
 		answer(did)
-	}, func() { answer(agent.Did{Err: "the engine is away", Retry: true}) })
+	}, func() {
+		ended()
+		answer(agent.Did{Err: "the engine is away", Retry: true})
+	})
 }
 
 // orphan ends the starts of an agent that died. To create and to start are two

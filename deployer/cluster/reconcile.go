@@ -325,7 +325,9 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 		h := s.hosts[in.Host]
 		delete(h.runs, in.ID)
 		s.board.Release(in.hold())
-		s.move(h)
+		if rev := s.move(h); h.Lost {
+			h.fence = rev
+		}
 	}
 	delete(s.waiting, in.ID)
 	s.waited[in.App] = a

@@ -22,6 +22,9 @@ func (s *State) foldReport(r apps.Report) {
 		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, runs: map[string]*instance{}}
 		s.hosts[r.Host.Name] = h
 		s.atHost(h, s.now.Add(hostSilence))
+		if r.Applied.Epoch > 0 { // it was forgotten
+			h.fence = s.revision + 1
+		}
 	}
 	if r.Boot < h.boot || r.Boot == h.boot && r.Revision < h.heard {
 		return // an older agent, or an older letter of this one
@@ -362,6 +365,8 @@ func (s *State) offer(h *host) {
 		closed = "cordoned"
 	case !h.fresh:
 		closed = "not heard yet"
+	case h.fence > 0 && (h.applied.Epoch != s.epoch || h.applied.Revision < h.fence):
+		closed = "not known to have let go of the past"
 	case h.strays:
 		closed = "still stopping what it should not run"
 	}

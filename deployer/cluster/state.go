@@ -104,9 +104,13 @@ type host struct {
 	rev     uint64 // revision of its present assignment; 0: none in this epoch
 	sent    time.Time
 	runs    map[string]*instance // placed here and not Gone
-	closed  string               // as last offered to the board
-	offered bool                 // it was
-	due     time.Time            // its earliest date; zero: none
+	// fence is the revision that the host must have taken over before it gets anything
+	// new; 0: none. What was released without its word might run there again: an old
+	// letter that comes late could start it until a newer one is there.
+	fence   uint64
+	closed  string    // as last offered to the board
+	offered bool      // it was
+	due     time.Time // its earliest date; zero: none
 }
 
 type balancer struct {
@@ -132,7 +136,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 	}
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {
-		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), runs: map[string]*instance{}}
+		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), runs: map[string]*instance{}, fence: 1}
 		s.offer(s.hosts[h.Name])
 		s.atHost(s.hosts[h.Name], now.Add(freshness))
 	}
