@@ -129,7 +129,8 @@ func TestAnAppWaitsForAHost(t *testing.T) {
 	}
 	w.hosts["h1"] = newWorld(t, "h1").hosts["h1"]
 	w.hosts["h1"].runs = map[string]apps.InstanceReport{}
-	fx := w.report("h1")
+	w.report("h1")       // it is new: it gets a letter to let go of whatever it runs
+	fx := w.report("h1") // and has taken it over
 	if len(fx.Assign) != 1 || len(fx.Assign[0].Instances) != 2 {
 		t.Fatalf("h1 has room for both, but %+v", fx.Assign)
 	}

@@ -145,9 +145,30 @@ func (w *slowWorld) settle() {
 	}
 }
 
+// beat lets those say that they live who were not heard for three seconds: nobody is
+// to be taken for lost.
+func (w *slowWorld) beat() {
+	for _, h := range w.hosts {
+		if known := w.s.hosts[h.Host.Name]; known != nil && w.now.Sub(known.seen) > 3*time.Second {
+			beat := h.Report
+			beat.Beat = true
+			w.take(w.s.Step(w.now, []Event{Reported{beat}}))
+		}
+	}
+	for _, b := range w.balancers {
+		if known := w.s.balancers[b.Balancer]; known != nil && w.now.Sub(known.seen) > 3*time.Second {
+			b.Revision++
+			letter := *b
+			letter.Digest = 1
+			w.take(w.s.Step(w.now, []Event{Served{letter}}))
+		}
+	}
+}
+
 // next is somebody's letter, or time that passes.
 func (w *slowWorld) next() {
 	w.now = w.now.Add(time.Duration(rapid.SampledFrom([]int{0, 1, 50, 700}).Draw(w.t, "ms")) * time.Millisecond)
+	w.beat()
 	if i := rapid.IntRange(0, len(w.hosts)+len(w.balancers)-1).Draw(w.t, "who"); i < len(w.hosts) {
 		w.report(w.hosts[i], false)
 	} else {
