@@ -50,7 +50,7 @@ const audit = `(() => {
 	return wrong.slice(0, 20);
 })()`
 
-// menuOpen opens a menu, again where the page has scrolled meanwhile: that closes it.
+// menuOpen opens a menu, again where a new size has moved its row: that closes it.
 const menuOpen = `(document.querySelector("#menu").matches(":popover-open") || (document.querySelector('[data-id="/prod/api"] .more').click(), false))`
 
 func TestEverybodyCanReadAndUseThePage(t *testing.T) {

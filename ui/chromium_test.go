@@ -323,7 +323,7 @@ func (p *tab) try(expression string) (any, error) {
 // question with it; then the next one is asked.
 func (p *tab) wait(cond string) {
 	p.t.Helper()
-	const most = 20 * time.Second
+	const most = 90 * time.Second // a loaded machine is slow, and a wrong page wrong for ever
 	end := time.Now().Add(most)
 	for {
 		left := time.Until(end).Milliseconds()

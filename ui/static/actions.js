@@ -7,6 +7,8 @@ import { count } from "./model.js";
 // pathOf is where the API has an app.
 export const pathOf = (id) => id.split("/").filter(Boolean).map(encodeURIComponent).join("/");
 
+const stops = (r) => (r.running > 0 ? `Stops ${count(r.running, "running instance")}` : "Starts no more instances");
+
 const appActions = [
   {
     name: "Scale…",
@@ -35,7 +37,7 @@ const appActions = [
     when: (r) => r.instances > 0,
     ask: (r) => ({
       title: `Suspend ${r.id}?`,
-      text: `Stops ${count(r.instances, "instance")}. The definition stays: scale the application to start it again.`,
+      text: `${stops(r)}. The definition stays: scale the application to start it again.`,
       yes: "Suspend",
       done: () => `Suspending ${r.id}`,
       call: (force) => api("PUT", `v2/apps/${pathOf(r.id)}?force=${force}`, { instances: 0 }),
@@ -54,7 +56,7 @@ const appActions = [
     danger: true,
     ask: (r) => ({
       title: `Destroy ${r.id}?`,
-      text: `Stops ${count(r.instances, "instance")} and forgets the application with all its versions. This cannot be undone.`,
+      text: `${stops(r)}, and forgets the application with all its versions. This cannot be undone.`,
       yes: "Destroy",
       danger: true,
       done: () => `Destroying ${r.id}`,
@@ -83,7 +85,7 @@ export const stop = (d) => ({
 // The menu is one element that moves to the row that asks for it; so a refresh of
 // the rows never closes it. The rows' buttons name it as their popover, or else the
 // press that means to close it would close it before the click opens it again.
-let menuOf; // {row, button, changed}
+let menuOf; // {row, button, changed, top}: top is where the button was
 
 export function openMenu(row, button, changed) {
   const menu = $("menu");
@@ -103,6 +105,7 @@ export function openMenu(row, button, changed) {
   menu.setAttribute("aria-label", `Actions for ${row.id}`);
   menu.showPopover();
   const at = button.getBoundingClientRect();
+  menuOf.top = at.top;
   const lowest = innerHeight - menu.offsetHeight - 8;
   const top = at.bottom + 4 < lowest ? at.bottom + 4 : at.top - menu.offsetHeight - 4;
   menu.style.left = `${Math.max(8, at.right - menu.offsetWidth)}px`;
@@ -128,7 +131,12 @@ $("menu").addEventListener("keydown", (e) => {
   e.preventDefault();
   items.at(to % items.length).focus();
 });
-addEventListener("scroll", () => $("menu").hidePopover(), { passive: true });
+// A menu does not stay behind when its row moves away.
+function moved() {
+  if ($("menu").matches(":popover-open") && Math.abs(menuOf.button.getBoundingClientRect().top - menuOf.top) > 1) $("menu").hidePopover();
+}
+addEventListener("scroll", moved, { passive: true });
+addEventListener("resize", moved);
 
 // confirm asks, does it, and stays open with the reason where it does not work. An
 // app that a deployment holds may be taken from it by force.
