@@ -389,7 +389,8 @@ func (e *engine) dies(b *box, code int) {
 // seen run: of one that it has not, nobody could know that it ever ran.
 func (e *engine) vanishes(id string) {
 	row := e.w.store.instances[id]
-	if row == nil || row.State < apps.Running || e.h.machine == nil {
+	starting := slices.ContainsFunc(e.starts, func(x *launch) bool { return x.Instance == id })
+	if row == nil || row.State < apps.Running || e.h.machine == nil || starting {
 		return
 	}
 	e.w.tracef("%s: %s vanishes", e.h.name, id)

@@ -73,7 +73,7 @@ func (s *State) refusedSince(a *app, w Wait) {
 	if a.noRoom.IsZero() {
 		a.noRoom = s.now
 	}
-	if until := a.noRoom.Add(roomPatience); d.Rollback && until.After(s.now) {
+	if until := later(a.noRoom, d.began()).Add(roomPatience); d.Rollback && until.After(s.now) {
 		s.atApp(a, until)
 	}
 	s.trouble(d, apps.CauseUnplaceable, fmt.Sprintf("no host takes %d of %s: %s", w.Waiting, w.App, w.Sentence()))
@@ -109,7 +109,7 @@ func (s *State) hopeless(d *deployment) bool {
 		if d.Failures[action.App] >= max(failuresMax, a.spec.Instances/10) {
 			return true
 		}
-		if !a.noRoom.IsZero() && !s.now.Before(a.noRoom.Add(roomPatience)) {
+		if since := later(a.noRoom, d.began()); !a.noRoom.IsZero() && !s.now.Before(since.Add(roomPatience)) {
 			return true
 		}
 	}
@@ -128,10 +128,24 @@ func (s *State) giveUp(d *deployment) {
 	if len(back.Put) > 0 {
 		d.Next = back.Deployment
 	}
-	s.end(d, apps.DeploymentFailed, d.Trouble)
+	// The apps are taken over while they are still d's: what it has not come to yet
+	// must not come into force for lack of a deployment that holds it back.
+	s.failing = d
 	if len(back.Put) > 0 {
 		s.foldChange(back)
 	}
+	s.failing = nil
+	if s.deployments[d.ID] == d {
+		s.end(d, apps.DeploymentFailed, d.Trouble)
+	}
+}
+
+// began is when the present step did.
+func (d *deployment) began() time.Time {
+	if d.Step < len(d.StepStarted) {
+		return d.StepStarted[d.Step]
+	}
+	return d.Started
 }
 
 // followUp derives the id of the deployment that goes back from the one that failed:

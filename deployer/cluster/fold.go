@@ -201,18 +201,23 @@ func (s *State) acceptAll(target []*apps.App, restart map[apps.ID]bool, version 
 		}
 		s.assignServicePorts(&spec, old)
 		spec.Version, spec.ConfigAt, spec.ScaledAt = version, version, version
+		was := s.before(t.ID)
 		if old != nil {
 			switch scaled, config := old.Instances != spec.Instances, differs(old, &spec); {
 			case !config && !scaled && !restart[t.ID]:
 				s.releasePorts(&spec)
 				continue
-			case !config && !restart[t.ID]:
+			case restart[t.ID]:
+				if !config {
+					spec.ScaledAt = old.ScaledAt
+				}
+			case !config:
 				spec.ConfigAt = old.ConfigAt
-			case restart[t.ID] && !config:
-				spec.ScaledAt = old.ScaledAt
+			case was != nil && !differs(was, &spec): // back to what it still follows
+				spec.ConfigAt = was.ConfigAt
 			}
 		}
-		d.Old[t.ID] = s.before(t.ID)
+		d.Old[t.ID] = was
 		accepted[t.ID] = &spec
 	}
 	return accepted
@@ -312,7 +317,11 @@ func (s *State) unlock(c Change, d *deployment) error {
 		return apps.Errorf(apps.Forbidden, "Max number (%d) of running deployments is achieved. Wait for existing deployments to complete or cancel one using force=true parameter.", deploymentsMax)
 	}
 	for _, h := range holders {
-		s.end(h, apps.DeploymentCancelled, "The upgrade has been cancelled")
+		if h == s.failing {
+			s.end(h, apps.DeploymentFailed, h.Trouble)
+		} else {
+			s.end(h, apps.DeploymentCancelled, "The upgrade has been cancelled")
+		}
 	}
 	return nil
 }

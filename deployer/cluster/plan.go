@@ -125,23 +125,26 @@ func (s *State) advance() {
 			}
 			s.stepStarts(d)
 			s.tell(apps.Notice{Type: "deployment_info", Deployment: d.snapshot()})
-			for _, action := range d.Steps[d.Step].Actions {
-				if a := s.apps[action.App]; a != nil {
-					s.touch(a)
-				}
-			}
 		}
 	}
 }
 
-// stepStarts notes when the deployment came to its present step. One that is older
-// than this note has no dates for the steps before.
+// stepStarts notes when the deployment came to its present step, and has that step's
+// apps looked at. One that is older than this note has no dates for the steps before.
 func (s *State) stepStarts(d *deployment) {
 	if d.Step < len(d.Steps) {
 		dates := make([]time.Time, d.Step+1) // what was handed out is not changed
 		copy(dates, d.StepStarted)
 		dates[d.Step] = s.now
 		d.StepStarted = dates
+		for _, action := range d.Steps[d.Step].Actions {
+			if a := s.apps[action.App]; a != nil {
+				s.touch(a)
+				if d.Rollback { // it may have waited for room long before its turn came
+					s.atApp(a, s.now.Add(roomPatience))
+				}
+			}
+		}
 	}
 }
 

@@ -61,6 +61,7 @@ type State struct {
 	advanced map[string]*deployment
 	looked   map[string]*deployment // may have come to the end of a step
 	asks     bool                   // somebody new waits for a host
+	failing  *deployment            // gives its apps back
 	waiting  map[string]*instance   // all that are Waiting
 	unacked  map[string]*instance   // whose service letter balancers may not know yet
 	waited   map[apps.ID]*app       // what they wait for may have changed
