@@ -128,7 +128,6 @@ func TestAnAppWaitsForAHost(t *testing.T) {
 		t.Fatalf("no host yet, but %d wait", w.count(apps.Waiting))
 	}
 	w.hosts["h1"] = newWorld(t, "h1").hosts["h1"]
-	w.hosts["h1"].Applied = apps.Stamp{}
 	w.hosts["h1"].runs = map[string]apps.InstanceReport{}
 	w.report("h1")       // it is new: it gets a letter to let go of whatever it runs
 	fx := w.report("h1") // and has taken it over
