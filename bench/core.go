@@ -73,12 +73,17 @@ func parseBenchmarks(out []byte) (all []measured) {
 	return all
 }
 
+// figures are the values, times in microseconds.
 func (m measured) figures() string {
 	var parts []string
 	for _, unit := range m.units {
 		v := m.values[unit][0]
+		name, isTime := strings.CutSuffix(unit, "-ns")
 		if unit == "ns/op" {
-			parts = append(parts, fmt.Sprintf("%.0f µs/op", v/1000))
+			name, isTime = "each", true
+		}
+		if isTime {
+			parts = append(parts, fmt.Sprintf("%s %.0f µs", name, v/1000))
 			continue
 		}
 		parts = append(parts, strconv.FormatFloat(v, 'g', 4, 64)+" "+unit)
