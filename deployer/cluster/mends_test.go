@@ -1,0 +1,128 @@
+package cluster
+
+import (
+	"testing"
+	"time"
+
+	"pacer/apps"
+)
+
+// What the simulator found, each told as shortly as it can be.
+
+// A letter that is repeated and changed in one step is a new one: under its old
+// revision the host would drop the change as old news.
+func TestALetterThatIsRepeatedAndChangedIsANewOne(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.put(web(2))
+	w.settle()
+	h, known := w.hosts["h1"], w.s.hosts["h1"]
+	before := known.rev
+	known.applied.Revision-- // its receipt for the newest letter is lost
+	h.Revision++
+	r := h.Report
+	r.Applied.Revision--
+	for _, id := range sortedKeys(h.runs) {
+		r.Runs = append(r.Runs, h.runs[id])
+	}
+	w.now = w.now.Add(resendPause)
+
+	fx := w.step(Reported{r}, Kill{Instances: []string{sortedKeys(w.s.instances)[0]}})
+
+	if len(fx.Assign) != 1 || fx.Assign[0].Revision <= before || len(fx.Assign[0].Instances) != 2 {
+		t.Fatalf("one of two is stopped and a third starts: want a letter newer than revision %d with two instances, got %+v", before, fx.Assign)
+	}
+}
+
+// A new leader that moves a host before it has heard it: what it loaded as Stopping
+// there is gone as soon as the host says so.
+func TestWhatWasLoadedAsStoppingIsGoneWhenItsHostSaysSo(t *testing.T) {
+	spec := web(1)
+	spec.Version, spec.ConfigAt = 1, 1
+	h := newWorld(t, "h1").hosts["h1"]
+	in := func(serial uint64, state apps.State) apps.Instance {
+		return apps.Instance{ID: apps.InstanceID(spec.ID, 7, serial), Serial: serial, App: spec.ID, Version: 1, Role: "shop", Needs: spec.Needs, Host: "h1", State: state, Since: noon}
+	}
+	w := &world{t: t, now: noon, hosts: map[string]*fakeHost{"h1": h}, s: New(Stored{
+		Cluster: 7, Serial: 2, Apps: []*apps.App{spec}, Hosts: []apps.Host{h.Host},
+		Instances: []apps.Instance{in(1, apps.Stopping), in(2, apps.Starting)},
+	}, 2, noon)}
+	w.step(Kill{Instances: []string{in(2, 0).ID}}) // moves the host
+
+	h.runs = map[string]apps.InstanceReport{} // it has let go of both
+	w.report("h1")
+
+	if n := w.count(apps.Stopping); n != 0 {
+		t.Fatalf("the host runs nothing any more and has applied %+v, but %d instances are still stopping", h.Applied, n)
+	}
+}
+
+// An app that is deleted with its last instance in the same step has no row left.
+func TestADeletedAppLeavesNoRow(t *testing.T) {
+	for name, n := range map[string]int{"suspended": 0, "waiting for a host": 2} {
+		w := newWorld(t)
+		w.put(web(n))
+
+		fx := w.step(Change{Request: "r", Deployment: "del", Delete: []apps.ID{"/shop/web"}, Force: true})
+
+		if len(fx.Save.GoneApps) != 1 || len(fx.Save.Apps) != 0 {
+			t.Errorf("%s: want it gone, once, and no row written, got %v gone and %d written", name, fx.Save.GoneApps, len(fx.Save.Apps))
+		}
+	}
+}
+
+// A host that was lost and is found by a mere sign of life says in full what it runs
+// before it gets anything new; it has to be asked.
+func TestAHostFoundByASignOfLifeIsAskedForAllItRuns(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.report("h1")
+	for range 6 {
+		w.now = w.now.Add(time.Second)
+		w.step()
+	}
+	if !w.s.hosts["h1"].Lost {
+		t.Fatal("a silent host should be lost")
+	}
+	beat := w.hosts["h1"].Report
+	beat.Beat = true
+
+	fx := w.step(Reported{beat})
+
+	if len(fx.Assign) != 1 {
+		t.Fatalf("want a letter that has to be answered in full, got %+v", fx.Assign)
+	}
+}
+
+// A rolling change that also shrinks counts those it has just let go as gone.
+func TestWhoWasJustLetGoDoesNotCountAsReady(t *testing.T) {
+	w := newWorld(t, "h1", "h2", "h3")
+	w.put(web(4))
+	w.settle()
+	var victim, elsewhere string
+	for _, id := range sortedKeys(w.s.instances) {
+		if host := w.s.instances[id].Host; host != "h3" {
+			victim = id
+		} else {
+			elsewhere = id
+		}
+	}
+	if victim == "" || elsewhere == "" {
+		t.Fatal("the app should be spread over the hosts")
+	}
+	w.step(Cordon{Host: "h1", On: true}, Cordon{Host: "h2", On: true}, Drain{Host: "h3", On: true})
+
+	w.step(Change{Deployment: "d2", Kill: []string{victim}, Edit: []EditApp{{App: "/shop/web", Edit: func(old *apps.App) (*apps.App, error) {
+		spec := *old
+		spec.Instances = 3
+		return &spec, nil
+	}}}})
+
+	ready := 0
+	for _, in := range w.s.instances {
+		if in.Ready && in.State == apps.Running {
+			ready++
+		}
+	}
+	if ready < 3 {
+		t.Fatalf("three of three must stay ready, %d are", ready)
+	}
+}
