@@ -199,7 +199,7 @@ func TestTheMenuAsksBeforeItActs(t *testing.T) {
 	tab.press("Enter")
 	tab.wait(`document.querySelector("#dialog").open && !document.querySelector("#dialog input").validity.valid`)
 	tab.press("Escape")
-	tab.wait(closed + ` && document.activeElement.ariaLabel === "Actions for /prod/api"`)
+	tab.wait(closed + ` && document.activeElement.closest("tr")?.dataset.id === "/prod/api"`)
 
 	p.refuseOnce("PUT /v2/apps/prod/api?force=false", 422, `{"message":"Object is not valid","details":[{"path":"/instances","errors":["too many"]}]}`)
 	asks("Home")

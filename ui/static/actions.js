@@ -166,7 +166,8 @@ function ready(verb) {
 }
 
 $("dialog-no").onclick = () => $("dialog").close();
-$("dialog").addEventListener("close", () => asked?.back?.isConnected && asked.back.focus({ preventScroll: true }));
+// The browser gives the focus back itself, unless what had it was drawn anew meanwhile.
+$("dialog").addEventListener("close", () => document.activeElement === document.body && asked.back.isConnected && asked.back.focus({ preventScroll: true }));
 $("dialog").addEventListener("click", (e) => e.target === $("dialog") && $("dialog").close()); // beside it
 
 $("dialog").querySelector("form").addEventListener("submit", async (e) => {
