@@ -154,7 +154,7 @@ func (d *Docker) take(ctx context.Context, l agent.Launch, s *spec, conflict err
 func (d *Docker) run(ctx context.Context, l agent.Launch, s *spec, id string) (agent.Container, error) {
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
-	if err := d.awaitPorts(limited, l.Ports); err != nil {
+	if err := d.awaitPartings(limited, l.Ports); err != nil {
 		return agent.Container{}, explain(err)
 	}
 	if err := d.api.ContainerStart(limited, id, container.StartOptions{}); err != nil {

@@ -88,8 +88,8 @@ func (d *Docker) event(ctx context.Context, m events.Message, starved map[string
 		return nil
 	case events.ActionDie:
 		// The event says all there is to say. The engine itself answers questions about
-		// the container only when it has taken its network down: that is a third of the
-		// time in which another one can be up.
+		// the container only when it has taken its network down; until then the leader
+		// can have chosen a successor, and that be created.
 		said.OOM = starved[m.Actor.ID]
 		delete(starved, m.Actor.ID)
 		d.parts(m.Actor.ID, said)
