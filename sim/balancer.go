@@ -20,7 +20,8 @@ type balancer struct {
 	alive bool
 	table *table
 	books *lb.Follower
-	sent  bool // a letter goes out in a moment
+	sent  bool   // a letter goes out in a moment
+	epoch uint64 // the newest of the letters that came
 }
 
 // A table is an lb.Target: what is served, and what is in flight.
@@ -42,7 +43,7 @@ func (b *balancer) start() {
 	b.life++
 	b.name = fmt.Sprintf("lb%d-%d", b.slot+1, b.life)
 	b.w.tracef("%s starts", b.name)
-	b.alive, b.sent = true, false
+	b.alive, b.sent, b.epoch = true, false, 0
 	b.table = &table{b: b, apps: map[apps.ID]apps.Service{}, where: map[string]apps.ID{}, inFlight: map[string]int{}}
 	b.books = lb.NewFollower(b.name, b.table)
 	b.beat()
@@ -100,11 +101,13 @@ func (b *balancer) hears(from int, do func()) {
 }
 
 func (b *balancer) serve(s apps.Service) {
+	b.epoch = max(b.epoch, s.Epoch)
 	b.books.Service(s)
 	b.spoke()
 }
 
 func (b *balancer) roster(r apps.Roster) {
+	b.epoch = max(b.epoch, r.Epoch)
 	b.books.Roster(r)
 	b.spoke()
 }
@@ -158,6 +161,9 @@ func (t *table) Apply(s apps.Service) bool {
 	old, known := t.apps[s.App]
 	if known && !s.After(old.Stamp) {
 		w.fail("%s: the follower applies %+v of %s over %+v", t.b.name, s.Stamp, s.App, old.Stamp)
+	}
+	if s.Epoch < t.b.epoch {
+		w.fail("%s takes over a letter %+v of %s after it heard epoch %d", t.b.name, s.Stamp, s.App, t.b.epoch)
 	}
 	for _, e := range old.Endpoints {
 		delete(t.where, e.Instance)
