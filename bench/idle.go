@@ -7,8 +7,9 @@ import (
 )
 
 const (
-	settle  = 20 * time.Second // before an idle process is looked at
-	observe = 20 * time.Second
+	settle  = 20 * time.Second // before a new process is looked at
+	calm    = 10 * time.Second // after a deployment
+	observe = 15 * time.Second
 	crowd   = 50
 )
 
@@ -20,7 +21,10 @@ func idle(ctx context.Context, b *bench) ([]table, error) {
 	}
 	defer p.stop()
 	t := table{Title: "pacer dev, nothing to do", Head: []string{"", "resident memory", "CPU of one core", "wake-ups a second", "goals"}}
-	look := func(what, goals string) error {
+	look := func(what, goals string, rest time.Duration) error {
+		if err := p.rest(ctx, rest); err != nil {
+			return err
+		}
 		l, err := p.look(ctx)
 		if err != nil {
 			return err
@@ -31,7 +35,7 @@ func idle(ctx context.Context, b *bench) ([]table, error) {
 		})
 		return nil
 	}
-	if err := look("no apps", "≤ 60 MiB, < 1 %"); err != nil {
+	if err := look("no apps", "≤ 60 MiB, < 1 %", settle); err != nil {
 		return nil, err
 	}
 	for _, checked := range []bool{false, true} {
@@ -45,18 +49,18 @@ func idle(ctx context.Context, b *bench) ([]table, error) {
 		if err := p.deployed(ctx); err != nil {
 			return nil, err
 		}
-		if err := look(what, "-"); err != nil {
+		if err := look(what, "-", calm); err != nil {
 			return nil, err
 		}
 		if err := p.drop(ctx, "/crowd"); err != nil {
 			return nil, err
 		}
 	}
-	t.Notes = []string{fmt.Sprintf("Each after %v of rest, over %v. One process: API, deployer, load balancer, DNS, NATS, SQLite and one agent.", settle, observe)}
+	t.Notes = []string{fmt.Sprintf("Over %v, after %v of rest (%v after a deployment). One process: API, deployer, load balancer, DNS, NATS, SQLite and one agent.", observe, settle, calm)}
 	return []table{t}, nil
 }
 
-// A look is what a process takes, on the average.
+// A look is what a process takes, on the average over observe.
 type look struct {
 	memory float64 // MiB
 	cpu    float64 // cores
@@ -64,9 +68,6 @@ type look struct {
 }
 
 func (p *platform) look(ctx context.Context) (look, error) {
-	if err := p.rest(ctx, settle); err != nil {
-		return look{}, err
-	}
 	pid := p.cmd.Process.Pid
 	begun := time.Now()
 	cpu, err := cpuTime(pid)

@@ -75,7 +75,7 @@ func run(ctx context.Context) error {
 	for _, s := range sections {
 		names = append(names, s.name)
 	}
-	rounds := flag.Int("n", 15, "`rounds` of each start; the longer ones take a fifth of that")
+	rounds := flag.Int("n", 12, "`rounds` of each start; scaling and updating take a tenth of that, one at least")
 	only := flag.String("only", "", "measure this alone, comma-separated: "+strings.Join(names, ", "))
 	out := flag.String("o", "", "also write everything as JSON to this `file`")
 	flag.Parse()
