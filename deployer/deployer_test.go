@@ -219,3 +219,53 @@ func TestTheViewIsWhatIsStored(t *testing.T) {
 		t.Error("a deleted app is still seen")
 	}
 }
+
+// A new leader in the middle of a rolling update must not give old instances the new
+// spec: their ports and checks are those of the spec they were made of.
+func TestANewTermKeepsOldInstancesOnTheirOwnSpec(t *testing.T) {
+	d, _, post := lead(t)
+	report := apps.Report{Boot: 1, Host: apps.Host{
+		Name: "h1", Addr: "127.0.0.1", Total: apps.Resources{CPU: 4000, Mem: 4096}, Ports: []apps.Range{{First: 31000, Last: 31010}},
+	}}
+	// tell lets the host say that it runs, ready, all that its newest letter assigns.
+	tell := func() {
+		post.mu.Lock()
+		if n := len(post.assign); n > 0 {
+			letter := post.assign[n-1]
+			report.Applied, report.Runs = letter.Stamp, nil
+			for _, in := range letter.Instances {
+				report.Runs = append(report.Runs, apps.InstanceReport{ID: in.ID, Phase: apps.PhaseRunning, Ready: true})
+			}
+		}
+		post.mu.Unlock()
+		report.Revision++
+		d.Tell(cluster.Reported{Report: report})
+	}
+	old := web(1)
+	old.Cmd = "the old one"
+	put(t, d, "d1", old)
+	eventually(t, "the first version to run", func() bool { tell(); return len(d.View().Deployments()) == 0 })
+	next := web(1)
+	next.Cmd, next.Needs = "the new one", apps.Resources{CPU: 100_000} // fits nowhere: the old one stays
+	put(t, d, "d2", next)
+	before, _ := d.Leader()
+
+	d.Abdicate()
+
+	eventually(t, "the next term", func() bool { l, ok := d.Leader(); return ok && l.Epoch > before.Epoch && d.View() != nil })
+	assigned := ""
+	eventually(t, "its assignment", func() bool {
+		tell()
+		post.mu.Lock()
+		defer post.mu.Unlock()
+		letter := post.assign[len(post.assign)-1]
+		if letter.Epoch <= before.Epoch || len(letter.Specs) != 1 {
+			return false
+		}
+		assigned = letter.Specs[0].Cmd
+		return true
+	})
+	if assigned != "the old one" {
+		t.Fatalf("the old instance was assigned %q", assigned)
+	}
+}

@@ -41,11 +41,41 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Instances, err = readAll[apps.Instance](ctx, tx, `SELECT doc FROM instances ORDER BY id`); err != nil {
 		return s, err
 	}
+	if s.Specs, err = olderSpecs(ctx, tx, s.Apps, s.Instances); err != nil {
+		return s, err
+	}
 	if s.Deployments, err = readAll[apps.Deployment](ctx, tx, `SELECT doc FROM deployments WHERE ended = 0 ORDER BY started, id`); err != nil {
 		return s, err
 	}
 	s.Hosts, err = readAll[apps.Host](ctx, tx, `SELECT doc FROM hosts ORDER BY name`)
 	return s, err
+}
+
+// olderSpecs are the specs that instances were made of and that are not their app's
+// present ones, each once: in a rolling update, what the old instances are. One that
+// has fallen out of the kept versions is left out.
+func olderSpecs(ctx context.Context, q querier, present []*apps.App, instances []apps.Instance) (specs []*apps.App, err error) {
+	type key struct {
+		app     apps.ID
+		version apps.Version
+	}
+	have := make(map[key]bool, len(present))
+	for _, spec := range present {
+		have[key{spec.ID, spec.Version}] = true
+	}
+	for _, in := range instances {
+		k := key{in.App, in.Version}
+		if have[k] {
+			continue
+		}
+		have[k] = true
+		found, err := readAll[*apps.App](ctx, q, `SELECT doc FROM app_versions WHERE app = $1 AND version = $2`, string(k.app), int64(k.version))
+		if err != nil {
+			return nil, err
+		}
+		specs = append(specs, found...)
+	}
+	return specs, nil
 }
 
 // ended is the error of a Rollback that only ends a transaction of reads.

@@ -146,6 +146,28 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 	})
 }
 
+func TestTheSpecsOfOldInstancesAreLoadedEachOnce(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		d := open(t, url)
+		l := lead(t, d)
+		spec := func(v apps.Version) *apps.App {
+			return &apps.App{ID: "/web", Version: v, ConfigAt: v, Cmd: fmt.Sprintf("run %d", v)}
+		}
+		instance := func(id string, v apps.Version) apps.Instance {
+			return apps.Instance{ID: id, App: "/web", Version: v, State: apps.Running, Host: "h1"}
+		}
+		for v := apps.Version(1); v <= 3; v++ {
+			commit(t, d, l, cluster.Changes{Apps: []*apps.App{spec(v)}})
+		}
+
+		commit(t, d, l, cluster.Changes{Instances: []apps.Instance{instance("a", 1), instance("b", 1), instance("c", 3)}})
+
+		s := load(t, d)
+		diff(t, "present", []*apps.App{spec(3)}, s.Apps)
+		diff(t, "of old instances", []*apps.App{spec(1)}, s.Specs)
+	})
+}
+
 func TestWhatIsCommittedOutlivesTheProcess(t *testing.T) {
 	for _, engine := range []string{"sqlite", "postgres"} {
 		t.Run(engine, func(t *testing.T) {
