@@ -111,7 +111,8 @@ func TestAKilledContainerIsReplacedWithoutAFailedRequest(t *testing.T) {
 	p.healthy("/hello", 3)
 	l.more(t, 500)
 
-	l.clean(t, killed, dead)
+	t.Logf("the instance took %s to die", dead.Sub(killed))
+	l.clean(t, span{killed, dead})
 }
 
 // healthy waits until Pacer says that n instances are healthy and no more run.

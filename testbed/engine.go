@@ -12,6 +12,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/docker/docker/client"
 	"golang.org/x/sync/errgroup"
@@ -209,7 +210,9 @@ func (e *Engine) Thaw() error {
 }
 
 // KillContainer kills all processes of a container from outside, with SIGKILL: the
-// engine learns of it as of any crash. id is the container's full id.
+// engine learns of it as of any crash. It returns when they are dead, their sockets
+// closed: on a busy machine that is some milliseconds after the signal. id is the
+// container's full id.
 func (e *Engine) KillContainer(id string) error {
 	for _, pattern := range []string{"/sys/fs/cgroup/pids/%s/%s/cgroup.procs", "/sys/fs/cgroup/%s/%s/cgroup.procs"} {
 		b, err := os.ReadFile(fmt.Sprintf(pattern, e.job.cgroup, id))
@@ -229,9 +232,22 @@ func (e *Engine) KillContainer(id string) error {
 				return err
 			}
 		}
-		return nil
+		return waitEmpty(fmt.Sprintf(pattern, e.job.cgroup, id))
 	}
 	return fmt.Errorf("container %s has no control group: it does not run", id)
+}
+
+// waitEmpty waits until a control group has no process any more, or is gone.
+func waitEmpty(procs string) error {
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(200 * time.Microsecond) {
+		b, err := os.ReadFile(procs)
+		if err != nil || len(b) == 0 {
+			return nil
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("processes %q do not die", b)
+		}
+	}
 }
 
 // Log is the end of what the engine said.
