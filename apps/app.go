@@ -110,6 +110,10 @@ type App struct {
 	Unreachable Unreachable   `json:"unreachable"`
 	Fetch       []Artifact    `json:"fetch,omitempty"`
 
+	// Run is the run of a job whose instances belong to this app; empty: it is an app
+	// of a user's.
+	Run string `json:"run,omitempty"`
+
 	// Echo holds fields of Marathon's JSON that Pacer gives back as they came
 	// but does not act on, by their JSON name.
 	Echo map[string]Raw `json:"echo,omitempty"`

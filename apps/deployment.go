@@ -111,6 +111,8 @@ type Notice struct {
 	Check      *Check      `json:"check,omitempty"`
 	Spec       *App        `json:"spec,omitempty"`
 	Deployment *Deployment `json:"deployment,omitempty"`
+	Job        JobID       `json:"job,omitempty"`
+	Run        *Run        `json:"run,omitempty"` // as it was then
 	Host       string      `json:"host,omitempty"`
 	Message    string      `json:"message,omitempty"`
 	ClientIP   string      `json:"clientIp,omitempty"`

@@ -12,6 +12,9 @@
 //	            (on Marathon's wire: a task)
 //	host        a machine with a Docker engine and an agent
 //	deployment  the way from one set of specs to the next; made of steps
+//	job         work that is done and over; has schedules
+//	run         a job being done once: one instance, or several one after another
+//	slot        a moment at which a schedule is due
 //	notice      what the platform tells the world (on the v2 wire: an event)
 //	assignment  the letter leader → host: everything the host shall run
 //	report      the letter host → leader: everything the host runs

@@ -141,6 +141,10 @@ type Changes struct {
 	Deployments []apps.Deployment // started, advanced or ended (State says which)
 	Hosts       []apps.Host       // new or changed
 	GoneHosts   []string
+	Jobs        []*apps.Job // new or changed, with what their schedules have come to
+	GoneJobs    []apps.JobID
+	Runs        []apps.Run    // made, changed or ended (State says which)
+	GoneRuns    []string      // fallen out of the history
 	Notices     []apps.Notice // numbered densely: the first follows the last stored one
 	Serial      uint64        // of the newest instance; 0 where it did not change
 }
@@ -148,7 +152,7 @@ type Changes struct {
 // Empty reports whether there is nothing to store.
 func (c *Changes) Empty() bool {
 	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
-		len(c.Evidence) == 0 &&
+		len(c.Evidence) == 0 && len(c.Jobs) == 0 && len(c.GoneJobs) == 0 && len(c.Runs) == 0 && len(c.GoneRuns) == 0 &&
 		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && len(c.Notices) == 0 && c.Serial == 0
 }
 
@@ -162,6 +166,8 @@ type Stored struct {
 	Instances   []apps.Instance
 	Deployments []apps.Deployment // running ones, oldest first
 	Hosts       []apps.Host
+	Jobs        []*apps.Job
+	Runs        []apps.Run // active ones, whose apps are among Apps, and the history of each job
 }
 
 // A Reply answers the request of that name; a nil Err is yes.
@@ -172,6 +178,8 @@ type Reply struct {
 	Version    apps.Version    // of that deployment
 	Apps       []*apps.App     // as accepted, in the order of Change.Put, then Edit, then Restart
 	Instances  []apps.Instance // Kill: those that are being stopped, as they were
+	Job        *apps.Job       // as it is now, or, dropped, was
+	Run        *apps.Run       // as it was started, or is being stopped
 }
 
 // A Wait says why the instances of an app that have no host yet wait.

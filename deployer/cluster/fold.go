@@ -41,6 +41,8 @@ func (s *State) fold(ev Event) {
 		s.foldLeft(ev.Host)
 	case Served:
 		s.foldServing(ev.Serving)
+	case JobEvent:
+		s.foldJobEvent(ev)
 	default:
 		panic(fmt.Sprintf("cluster: no case for %T", ev))
 	}
@@ -168,9 +170,10 @@ func checkSpec(spec *apps.App) error {
 	return nil
 }
 
-// present is the app as users see it: one that is being deleted is not there.
+// present is the app as users see it: one that is being deleted is not there, nor is
+// a run's.
 func (s *State) present(id apps.ID) *app {
-	if a := s.apps[id]; a != nil && !a.spec.Deleted {
+	if a := s.apps[id]; a != nil && !a.spec.Deleted && a.run == nil {
 		return a
 	}
 	return nil

@@ -14,6 +14,9 @@ const (
 
 // tell numbers a notice and stores it with this step.
 func (s *State) tell(n apps.Notice) {
+	if a := s.apps[n.App]; a != nil && a.run != nil && !a.run.word(&n) {
+		return
+	}
 	s.seq++
 	n.Seq, n.At = s.seq, s.now
 	s.fx.Save.Notices = append(s.fx.Save.Notices, n)

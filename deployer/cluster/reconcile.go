@@ -99,6 +99,10 @@ func (s *State) readyCount(a *app) int {
 
 // reconcile compares what is wanted of an app with what is there.
 func (s *State) reconcile(a *app) {
+	if a.run != nil {
+		s.reconcileRun(a)
+		return
+	}
 	spec, action := s.inForce(a)
 	if spec == nil {
 		return
@@ -248,7 +252,7 @@ func (s *State) leave(in *instance, why string) {
 	switch {
 	case in.State == apps.Waiting:
 		s.finish(in, in.end, 0, why)
-	case in.WasReady: // balancers may know it
+	case in.WasReady && in.app.run == nil: // balancers may know it
 		in.serv = 0
 		s.enter(in, apps.Draining)
 	default:
@@ -341,6 +345,9 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 	if !waited {
 		status, condition := endWords(end)
 		s.tellStatus(in, status, condition, why)
+	}
+	if a.run != nil {
+		s.attempted(in, end, code, why)
 	}
 }
 

@@ -168,6 +168,9 @@ func (s *State) compareRun(in *instance, run apps.InstanceReport) {
 		}
 		s.judge(in, run)
 	case apps.PhaseExited:
+		if in.Started.IsZero() { // it was over before its host had told that it ran
+			in.Started = run.Started
+		}
 		end := apps.EndFailed
 		if run.Lost {
 			end = apps.EndLost
@@ -323,7 +326,7 @@ func (s *State) expunge(h *host) {
 		}
 		if s.inactive(in) {
 			s.touch(in.app)
-			if !s.now.Before(h.Since.Add(u.ExpungeAfter)) && s.readyCount(in.app) >= in.app.spec.Instances {
+			if !s.now.Before(h.Since.Add(u.ExpungeAfter)) && (in.app.run != nil || s.readyCount(in.app) >= in.app.spec.Instances) {
 				s.finish(in, apps.EndLost, 0, "its host was lost")
 			}
 		}

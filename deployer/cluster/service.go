@@ -10,7 +10,7 @@ import (
 // serve tells the balancers where an app answers, when that has changed, and notes
 // for each instance the first letter that knows it, or, draining, knows it no more.
 func (s *State) serve(a *app) {
-	if s.apps[a.spec.ID] != a {
+	if s.apps[a.spec.ID] != a || a.run != nil { // nobody is sent to a run
 		return
 	}
 	spec, _ := s.inForce(a)

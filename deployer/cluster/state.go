@@ -50,6 +50,9 @@ type State struct {
 	evident     map[string]bool // instances of which evidence was stored, by id
 	evidence    []string        // the same, oldest first
 	unbraked    time.Time       // when they were not any more
+	jobs        map[apps.JobID]*job
+	runs        map[string]*run       // active, by id
+	runsOf      map[apps.JobID][]*run // the same, oldest first
 
 	// What this Step touched. Empty between Steps.
 	now      time.Time
@@ -65,6 +68,10 @@ type State struct {
 	waiting  map[string]*instance   // all that are Waiting
 	unacked  map[string]*instance   // whose service letter balancers may not know yet
 	waited   map[apps.ID]*app       // what they wait for may have changed
+
+	dueJobs     map[apps.JobID]*job // a schedule may be due, or a dependency have succeeded
+	changedJobs map[apps.JobID]*job
+	changedRuns map[string]*run
 }
 
 type app struct {
@@ -81,6 +88,7 @@ type app struct {
 	refusal placement.Refusal // why its instances were refused last
 	due     time.Time         // its earliest date; zero: none
 	noRoom  time.Time         // no host has taken its instances since; zero: one did
+	run     *run              // of a job, that it is the app of; nil: it is an app of a user's
 }
 
 type instance struct {
@@ -146,6 +154,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		s.bookPorts(spec)
 		s.dirty[spec.ID] = s.apps[spec.ID]
 	}
+	s.loadJobs(stored)
 	specs := map[apps.ID]map[apps.Version]*apps.App{}
 	for _, spec := range slices.Concat(stored.Apps, stored.Specs) {
 		if specs[spec.ID] == nil {
@@ -204,6 +213,7 @@ func (s *State) Step(now time.Time, events []Event) (Effects, time.Time) {
 	for _, ev := range events {
 		s.fold(ev)
 	}
+	s.fireSlots()
 	s.settleAll()
 	s.place()
 	s.settleAll() // what was placed may have moved a deployment
@@ -268,6 +278,7 @@ func (s *State) write() {
 	for _, id := range slices.Sorted(maps.Keys(s.changed)) {
 		fx.Save.Instances = append(fx.Save.Instances, s.changed[id].Instance)
 	}
+	s.writeJobs()
 	slices.SortFunc(fx.Save.Instances, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
 	for _, id := range slices.Sorted(maps.Keys(s.advanced)) {
 		fx.Save.Deployments = append(fx.Save.Deployments, s.advanced[id].Deployment)
@@ -399,12 +410,13 @@ func (s *State) Check() error {
 	return s.board.Check(holds)
 }
 
-// A date is when something is due: an app, a host or a balancer has to be looked at.
+// A date is when something is due: an app, a host, a balancer or a job has to be looked at.
 type date struct {
 	at       time.Time
 	app      apps.ID
 	host     string
 	balancer string
+	job      apps.JobID
 }
 
 // dates is a heap, the earliest on top.
@@ -466,6 +478,8 @@ func (s *State) expire() {
 			}
 		case d.balancer != "":
 			balancers = append(balancers, d.balancer)
+		case d.job != "":
+			s.jobDue(d)
 		}
 	}
 	slices.Sort(hosts) // equal dates come in any order

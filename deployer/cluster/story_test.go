@@ -33,6 +33,7 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	balancer lb1                               joins; it acknowledges with: ack lb1
 //	busy lb1 /web.1 · idle lb1 · leaves lb1
 //	leader                                     another one takes over from the store
+//	job … · schedule … · run … · stop …        see jobs_story_test.go
 //	later 31s                                  time in which hosts and balancers beat
 //	settle                                     all that starts is ready, all that stops is gone, balancers answer
 //	quiet                                      what comes of the lines above is not told
@@ -82,6 +83,8 @@ type story struct {
 	versions  map[apps.ID][]apps.Version
 	specs     map[apps.ID]map[apps.Version]*apps.App
 	changes   int
+	runNames  map[apps.ID]string // of runs, by their app: backup#1
+	runCounts map[apps.JobID]int
 }
 
 type storyHost struct {
@@ -99,6 +102,7 @@ func newStory(t *testing.T) *story {
 	st := &story{
 		t: t, now: noon, stored: Stored{Cluster: 7}, rows: map[string]apps.Instance{}, hosts: map[string]*storyHost{}, balancers: map[string]*storyBalancer{},
 		services: map[apps.ID]apps.Service{}, names: map[string]string{}, ids: map[string]string{}, counts: map[apps.ID]int{},
+		runNames: map[apps.ID]string{}, runCounts: map[apps.JobID]int{},
 		versions: map[apps.ID][]apps.Version{}, specs: map[apps.ID]map[apps.Version]*apps.App{},
 	}
 	st.lead()
@@ -238,6 +242,9 @@ func (st *story) do(words []string) {
 	case "settle":
 		st.settle()
 	default:
+		if st.doJob(verb, args) {
+			return
+		}
 		st.t.Fatalf("nothing is known of %q", verb)
 	}
 }
@@ -545,6 +552,7 @@ func (st *story) store(c *Changes) {
 	for _, name := range c.GoneHosts {
 		st.stored.Hosts = slices.DeleteFunc(slices.Clone(st.stored.Hosts), func(o apps.Host) bool { return o.Name == name })
 	}
+	st.runsMade(c)
 	for i := range c.Instances {
 		st.row(c.Instances[i])
 	}
@@ -557,6 +565,7 @@ func (st *story) store(c *Changes) {
 	for _, d := range c.Deployments {
 		st.deployment(d)
 	}
+	st.storeJobs(c)
 	st.stored.Seq += uint64(len(c.Notices))
 	st.stored.Serial = max(st.stored.Serial, c.Serial)
 }
@@ -565,7 +574,7 @@ func (st *story) row(in apps.Instance) {
 	old, known := st.rows[in.ID]
 	if !known {
 		st.counts[in.App]++
-		name := fmt.Sprintf("%s.%d", in.App, st.counts[in.App])
+		name := fmt.Sprintf("%s.%d", cmp.Or(st.runNames[in.App], string(in.App)), st.counts[in.App])
 		st.names[in.ID], st.ids[name] = name, in.ID
 	}
 	name := st.names[in.ID]
