@@ -102,10 +102,10 @@ func (s *Schedule) Due(now time.Time) (slot time.Time, missed bool) {
 		return time.Time{}, false
 	}
 	slot = cron.Last(s.Mark, now, zone)
-	if now.Sub(slot) > s.Deadline {
+	if now.Sub(slot) >= s.Deadline {
 		return time.Time{}, true
 	}
-	return slot, now.Sub(first) > s.Deadline
+	return slot, now.Sub(first) >= s.Deadline
 }
 
 // read is what Next and Due need. What was accepted can be read, unless a zone was

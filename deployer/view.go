@@ -25,6 +25,9 @@ type View struct {
 	endedOrder []string // ids, oldest first
 	hosts      map[string]apps.Host
 	services   map[apps.ID]apps.Service
+	jobs       map[apps.JobID]*apps.Job
+	runs       map[apps.JobID]map[string]apps.Run
+	runJobs    map[string]apps.JobID // by run
 }
 
 type appView struct {
@@ -38,8 +41,9 @@ func newView(stored cluster.Stored) *View {
 	v := &View{
 		apps: map[apps.ID]*appView{}, instances: map[string]*apps.Instance{},
 		running: map[string]apps.Deployment{}, ended: map[string]apps.Deployment{}, hosts: map[string]apps.Host{}, services: map[apps.ID]apps.Service{},
+		jobs: map[apps.JobID]*apps.Job{}, runs: map[apps.JobID]map[string]apps.Run{}, runJobs: map[string]apps.JobID{},
 	}
-	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts})
+	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs})
 	return v
 }
 
@@ -99,6 +103,7 @@ func (v *View) fold(c cluster.Changes) {
 	for _, name := range c.GoneHosts {
 		delete(v.hosts, name)
 	}
+	v.foldJobs(&c)
 }
 
 func (v *View) app(id apps.ID) *appView {
@@ -114,7 +119,7 @@ func (v *View) app(id apps.ID) *appView {
 func (v *View) App(id apps.ID) (*apps.App, bool) {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	if a := v.apps[id]; a != nil && a.spec != nil && !a.spec.Deleted {
+	if a := v.apps[id]; a.users() {
 		return a.spec, true
 	}
 	return nil, false
@@ -126,7 +131,7 @@ func (v *View) Apps() []*apps.App {
 	defer v.mu.RUnlock()
 	out := make([]*apps.App, 0, len(v.apps))
 	for _, a := range v.apps {
-		if a.spec != nil && !a.spec.Deleted {
+		if a.users() {
 			out = append(out, a.spec)
 		}
 	}
@@ -218,7 +223,7 @@ func (v *View) Waits() []cluster.Wait {
 	defer v.mu.RUnlock()
 	var out []cluster.Wait
 	for _, a := range v.apps {
-		if a.wait.Waiting > 0 {
+		if a.wait.Waiting > 0 && (a.spec == nil || a.spec.Run == "") {
 			out = append(out, a.wait)
 		}
 	}

@@ -17,8 +17,8 @@ import (
 // nobody can say whether it happened; after any other error nothing is stored.
 // Whatever the error, the caller has to step down: what is stored is the truth.
 //
-// GoneApps go before Apps come, so that an app may be deleted and made anew in one
-// step. Of two rows with the same key the last one wins.
+// GoneApps go before Apps come, and GoneJobs before Jobs, so that one may be deleted
+// and made anew in one step. Of two rows with the same key the last one wins.
 func (d *DB) Commit(ctx context.Context, epoch uint64, c cluster.Changes) error {
 	writes, err := plan(&c)
 	if err == nil {
@@ -85,6 +85,8 @@ var (
 	finishedTable    = newTable("finished", 1, "id", "app", "at#", "doc")
 	evidenceTable    = newTable("evidence", 1, "instance", "app", "at#", "doc")
 	deploymentsTable = newTable("deployments", 1, "id", "state", "started#", "ended#", "doc")
+	jobsTable        = newTable("jobs", 1, "id", "doc")
+	runsTable        = newTable("runs", 1, "id", "job", "doc")
 	hostsTable       = newTable("hosts", 1, "name", "doc")
 	eventsTable      = newTable("events", 0, "seq#", "at#", "type", "doc")
 )
@@ -144,6 +146,10 @@ func plan(c *cluster.Changes) ([]write, error) {
 		})
 	putAll(&p, hostsTable, c.Hosts, func(h apps.Host) string { return h.Name }, func(h apps.Host) []any { return []any{h.Name} })
 	p.drop("hosts", "name", c.GoneHosts)
+	p.drop("jobs", "id", each(c.GoneJobs, func(id apps.JobID) string { return string(id) }))
+	putAll(&p, jobsTable, c.Jobs, func(j *apps.Job) string { return string(j.ID) }, func(j *apps.Job) []any { return []any{string(j.ID)} })
+	putAll(&p, runsTable, c.Runs, func(r apps.Run) string { return r.ID }, func(r apps.Run) []any { return []any{r.ID, string(r.Job)} })
+	p.drop("runs", "id", c.GoneRuns)
 	if c.Serial != 0 {
 		p.writes = append(p.writes, serial{int64(c.Serial)})
 	}

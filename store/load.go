@@ -47,7 +47,13 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Deployments, err = readAll[apps.Deployment](ctx, tx, `SELECT doc FROM deployments WHERE ended = 0 ORDER BY started, id`); err != nil {
 		return s, err
 	}
-	s.Hosts, err = readAll[apps.Host](ctx, tx, `SELECT doc FROM hosts ORDER BY name`)
+	if s.Hosts, err = readAll[apps.Host](ctx, tx, `SELECT doc FROM hosts ORDER BY name`); err != nil {
+		return s, err
+	}
+	if s.Jobs, err = readAll[*apps.Job](ctx, tx, `SELECT doc FROM jobs ORDER BY id`); err != nil {
+		return s, err
+	}
+	s.Runs, err = readAll[apps.Run](ctx, tx, `SELECT doc FROM runs ORDER BY id`)
 	return s, err
 }
 

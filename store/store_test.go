@@ -104,11 +104,14 @@ func everything() cluster.Changes {
 	app.ID, in.App, gone.App, evidence.App = "/shop/web", "/shop/web", "/shop/web", "/shop/web"
 	in.ID, in.Host, gone.ID = "shop_web.instance-1", "h1", "shop_web.instance-0"
 	evidence.Instance = gone.ID
+	job, run := filled[apps.Job](&f), filled[apps.Run](&f)
+	job.ID, run.ID, run.Job = "nightly.backup", "20260105000000abcde", "nightly.backup"
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{
 		Apps: []*apps.App{&app}, Instances: []apps.Instance{in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
 		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host},
+		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run},
 		Notices: []apps.Notice{first, second}, Serial: 7,
 	}
 }
@@ -127,7 +130,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 
 		diff(t, "loaded", cluster.Stored{
 			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: c.Instances,
-			Deployments: c.Deployments[:1], Hosts: c.Hosts,
+			Deployments: c.Deployments[:1], Hosts: c.Hosts, Jobs: c.Jobs, Runs: c.Runs,
 		}, load(t, d))
 		ctx := t.Context()
 		diff(t, "versions", []apps.Version{c.Apps[0].Version}, must(d.Versions(ctx, "/shop/web"))(t))
@@ -210,7 +213,7 @@ func TestRowsThatFallOut(t *testing.T) {
 		commit(t, d, l, cluster.Changes{Finished: []apps.Finished{end}, Deployments: []apps.Deployment{dep}, GoneHosts: []string{"h1", "h2"}})
 
 		s := load(t, d)
-		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps}, s)
+		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs}, s)
 		diff(t, "finished, newest first", []apps.Finished{end, c.Finished[0]}, must(d.Finished(t.Context(), "/shop/web", 10))(t))
 		diff(t, "the cancelled deployment", dep, must(d.Deployment(t.Context(), "d1"))(t))
 
