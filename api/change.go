@@ -244,8 +244,8 @@ func (d *door) restartApp(path []string) answer {
 	}
 }
 
-func invalid(message, path, fault string) error {
-	return &apps.Error{Kind: apps.Invalid, Message: message, Details: []apps.FieldErrors{{Path: path, Errors: []string{fault}}}}
+func invalid(message, path string, faults ...string) error {
+	return &apps.Error{Kind: apps.Invalid, Message: message, Details: []apps.FieldErrors{{Path: path, Errors: faults}}}
 }
 
 func indexed(path string, i int) string { return path + "(" + itoa(i) + ")" }

@@ -83,7 +83,7 @@ func TestTheLifeOfAnApp(t *testing.T) {
 		{settle: true},
 		{ask: "PUT /v2/apps/g/cache", body: `{"dependencies":["db"]}`, status: 200, want: started},
 		{ask: "PUT /v2/apps/g/db", body: `{"dependencies":["/g"]}`, status: 422,
-			want: `{"message":"Object is not valid","details":[{"path":"/dependencies","errors":["Dependency graph has cyclic dependencies."]}]}`},
+			want: `{"message":"Object is not valid","details":[{"path":"/dependencies","errors":["Dependency graph has cyclic dependencies.","/g/db → /g/cache → /g/db"]}]}`},
 		{ask: "DELETE /v2/apps/web", status: 200, want: started},
 		{ask: "GET /v2/apps/web", status: 404, want: `{"message":"App '/web' does not exist"}`},
 		{ask: "DELETE /v2/apps/web", status: 404, want: `{"message":"App '/web' does not exist"}`},

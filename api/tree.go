@@ -3,6 +3,7 @@ package api
 import (
 	"maps"
 	"slices"
+	"strings"
 
 	"pacer/apps"
 )
@@ -41,8 +42,8 @@ func (l *lookup) checkTree(specs []*apps.App, gone []apps.ID) error {
 	}
 	walk := walker{tree: tree, order: slices.Sorted(maps.Keys(tree)), met: map[apps.ID]mark{}}
 	for _, spec := range specs {
-		if walk.circle(spec.ID) {
-			return invalid("Object is not valid", "/dependencies", "Dependency graph has cyclic dependencies.")
+		if circle := walk.circle(spec.ID); circle != nil {
+			return invalid("Object is not valid", "/dependencies", "Dependency graph has cyclic dependencies.", circleText(circle))
 		}
 	}
 	return nil
@@ -53,6 +54,7 @@ type walker struct {
 	tree  map[apps.ID]*apps.App
 	order []apps.ID // of the tree
 	met   map[apps.ID]mark
+	path  []apps.ID // those that are onPath, each depending on the next
 }
 
 type mark uint8
@@ -62,21 +64,41 @@ const (
 	done                   // no circle by way of it
 )
 
-func (w *walker) circle(id apps.ID) bool {
+// circle is the first circle that is found by way of an app: each depends on the next,
+// and the last on the first. nil: there is none.
+func (w *walker) circle(id apps.ID) []apps.ID {
 	switch w.met[id] {
 	case onPath:
-		return true
+		return slices.Clone(w.path[slices.Index(w.path, id):])
 	case done:
-		return false
+		return nil
 	}
 	w.met[id] = onPath
+	w.path = append(w.path, id)
 	for _, dependency := range w.tree[id].Dependencies {
-		if slices.ContainsFunc(w.members(dependency), w.circle) {
-			return true
+		for _, member := range w.members(dependency) {
+			if circle := w.circle(member); circle != nil {
+				return circle
+			}
 		}
 	}
+	w.path = w.path[:len(w.path)-1]
 	w.met[id] = done
-	return false
+	return nil
+}
+
+// circleText writes a circle, or the ends of a long one.
+func circleText(circle []apps.ID) string {
+	const most = 20 // apps
+	var names []string
+	for i, id := range circle {
+		if i == most-1 && len(circle) > most {
+			names = append(names, "…")
+			break
+		}
+		names = append(names, string(id))
+	}
+	return strings.Join(append(names, string(circle[0])), " → ")
 }
 
 // members are the apps that a dependency means: that one, or all of a group. What

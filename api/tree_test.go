@@ -34,17 +34,18 @@ func TestAppsHaveToFitIntoTheTree(t *testing.T) {
 		{"/a", "/a/b", "/a", ""},
 		{"/a", "/ab; /a-b/c", "", ""},
 		{"", "/a; /a/b", "", name},
-		{"", "/a: /a", "", circle},
-		{"/b: /a", "/a: /b", "", circle},
-		{"/b: /c; /c: /a", "/a: /b", "", circle},
+		{"", "/a: /a", "", circle + " /a → /a"},
+		{"/b: /a", "/a: /b", "", circle + " /a → /b → /a"},
+		{"/b: /c; /c: /a", "/a: /b", "", circle + " /a → /b → /c → /a"},
 		{"/b: /c; /c", "/a: /b /c", "", ""},
 		{"", "/a: /nowhere", "", ""},
-		{"/g/x; /g/y: /a", "/a: /g", "", circle},
+		{"/g/x; /g/y: /a", "/a: /g", "", circle + " /a → /g/y → /a"},
 		{"/g/x; /g/y", "/a: /g", "", ""},
 		{"/g/x; /g-/y: /a; /g0: /a", "/a: /g", "", ""},
-		{"", "/g/x: /g", "", circle},
-		{"/x", "/a: /", "", circle},
+		{"", "/g/x: /g", "", circle + " /g/x → /g/x"},
+		{"/x", "/a: /", "", circle + " /a → /a"},
 		{"/b: /a", "/a: /b", "/b", ""},
+		{"/c: /d; /d: /b; /b: /c", "/a: /b", "", circle + " /b → /c → /d → /b"}, // which /a only leads to
 	} {
 		l := newLedger()
 		l.put(sketch(test.there)...)
@@ -55,7 +56,7 @@ func TestAppsHaveToFitIntoTheTree(t *testing.T) {
 		err := look(l).checkTree(sketch(test.change), gone)
 		got := ""
 		if e := (*apps.Error)(nil); errors.As(err, &e) {
-			got = e.Details[0].Errors[0]
+			got = strings.Join(e.Details[0].Errors, " ")
 		}
 		if got != test.want {
 			t.Errorf("to [%s] comes [%s] and goes [%s]: want %q, got %q", test.there, test.change, test.gone, test.want, got)
