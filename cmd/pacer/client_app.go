@@ -37,7 +37,7 @@ func appCommand(f *clientFlags) *cobra.Command {
 	del.Aliases = []string{"rm"}
 	return noun("app", "Apps: what runs, and how much of it",
 		listAppsCommand(f), showAppCommand(f), applyCommand(f), scale, restart, suspend(), versionsCommand(f), rollbackCommand(f), del,
-		logsCommand(f), explainCommand(f),
+		logsCommand(f), explainCommand(f), failuresCommand(f),
 		named("add FILE", applyCommand(f)), named("update FILE", applyCommand(f)), named("stop APP", suspend()), named("remove APP", remove()))
 }
 

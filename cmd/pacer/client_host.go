@@ -33,9 +33,6 @@ func hostCommand(f *clientFlags) *cobra.Command {
 	cordon := on("cordon", "Let nothing new come to a host", func(ctx context.Context, s *session, name string) (wire.Host, error) {
 		return s.Cordon(ctx, name, true)
 	})
-	drain := on("drain", "Move everything on a host away, within the apps' capacity rules", func(ctx context.Context, s *session, name string) (wire.Host, error) {
-		return s.Drain(ctx, name, true)
-	})
 	uncordon := on("uncordon", "Let a host take part again, after cordon or drain", func(ctx context.Context, s *session, name string) (wire.Host, error) {
 		if _, err := s.Drain(ctx, name, false); err != nil {
 			return wire.Host{}, err
@@ -50,7 +47,7 @@ func hostCommand(f *clientFlags) *cobra.Command {
 		return nil
 	})
 	remove.Aliases = []string{"rm"}
-	return noun("host", "Machines with a Docker engine", list, show, cordon, drain, uncordon, remove)
+	return noun("host", "Machines with a Docker engine", list, show, cordon, drainCommand(f), uncordon, remove)
 }
 
 func taskCommand(f *clientFlags) *cobra.Command {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -110,17 +111,55 @@ func (s *session) tellPlan(p wire.Forecast) error {
 }
 
 func (s *session) tellDiff(a wire.AppPlan) {
-	for _, d := range a.Diff {
-		before, after := readable(d.Old), readable(d.New)
-		switch {
-		case d.Old == nil:
-			fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, green, "+"), d.Field, after)
-		case d.New == nil:
-			fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, red, "-"), d.Field, before)
-		default:
-			fmt.Fprintf(s.out, "  %s %s: %s → %s\n", paint(s.out, yellow, "~"), d.Field, before, after)
+	for _, whole := range a.Diff {
+		for _, d := range finer(whole) {
+			before, after := readable(d.Old), readable(d.New)
+			switch {
+			case d.Old == nil:
+				fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, green, "+"), d.Field, after)
+			case d.New == nil:
+				fmt.Fprintf(s.out, "  %s %s: %s\n", paint(s.out, red, "-"), d.Field, before)
+			default:
+				fmt.Fprintf(s.out, "  %s %s: %s → %s\n", paint(s.out, yellow, "~"), d.Field, before, after)
+			}
 		}
 	}
+}
+
+// finer is a change as those of the parts that differ: container.docker.image instead
+// of the whole container. Lists of the same length are compared one by one.
+func finer(d wire.FieldChange) []wire.FieldChange {
+	before, keys := parts(d.Old)
+	after, others := parts(d.New)
+	if before == nil || after == nil || strings.HasPrefix(string(d.Old), "[") && len(before) != len(after) || d.Old[0] != d.New[0] {
+		return []wire.FieldChange{d}
+	}
+	var all []wire.FieldChange
+	for _, key := range slices.Compact(slices.Sorted(slices.Values(append(keys, others...)))) {
+		if x, y := before[key], after[key]; string(x) != string(y) {
+			all = append(all, finer(wire.FieldChange{Field: d.Field + key, Old: x, New: y})...)
+		}
+	}
+	return all
+}
+
+// parts are the fields of an object, ".name", or the items of a list, "[0]"; nil where
+// the JSON is neither.
+func parts(raw json.RawMessage) (all map[string]json.RawMessage, keys []string) {
+	var fields map[string]json.RawMessage
+	var items []json.RawMessage
+	if json.Unmarshal(raw, &fields) == nil && fields != nil {
+		all = map[string]json.RawMessage{}
+		for name, v := range fields {
+			all["."+name] = v
+		}
+	} else if json.Unmarshal(raw, &items) == nil && items != nil {
+		all = map[string]json.RawMessage{}
+		for i, v := range items {
+			all[fmt.Sprintf("[%d]", i)] = v
+		}
+	}
+	return all, slices.Collect(maps.Keys(all))
 }
 
 // readable is JSON without the escapes that are for web pages.

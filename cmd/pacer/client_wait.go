@@ -227,6 +227,7 @@ func (s *session) ended(ctx context.Context, d wire.DeploymentStatus, f follower
 	case d.Cause == "unplaceable":
 		return s.end(d, "", exitf(exitUnplaceable, "deployment %s cannot be placed: %s", d.ID, d.Reason))
 	}
+	s.tellFailures(ctx, d)
 	return s.end(d, "", exitf(exitFailed, "deployment %s failed, there is no version to go back to: %s", d.ID, d.Reason))
 }
 
@@ -246,6 +247,9 @@ func (s *session) fails(ctx context.Context, d wire.DeploymentStatus, f follower
 			}
 		}
 		return s.end(d, "", exitf(exitFailed, "deployment %s fails and could not be turned back (%v): %s", d.ID, err, d.Trouble))
+	}
+	if d.Cause != "unplaceable" {
+		s.tellFailures(ctx, d)
 	}
 	e := &exitError{exitFailed, fmt.Sprintf("deployment %s fails, and tries on: %s", d.ID, d.Trouble), "pacer deployment cancel " + d.ID + " goes back"}
 	if d.Cause == "unplaceable" {
@@ -279,6 +283,9 @@ func (s *session) wentBack(ctx context.Context, d wire.DeploymentStatus, id stri
 	bounded, stop := context.WithTimeoutCause(ctx, max(f.timeout, backTime), errTimeout)
 	defer stop()
 	back, err := s.WaitDeployment(bounded, id, nil)
+	if d.Cause != "unplaceable" {
+		s.tellFailures(ctx, d) // now that there was time for it to come
+	}
 	switch {
 	case ctx.Err() != nil:
 		return s.interrupted(id)
