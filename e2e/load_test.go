@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// A load is constant traffic for one virtual host through the load balancer: GET and
-// POST in turn over keep-alive connections.
+// A load is constant traffic for virtual hosts through the load balancer: GET and
+// POST in turn over keep-alive connections, host after host.
 type load struct {
 	stop chan struct{}
 	done sync.WaitGroup
@@ -33,7 +33,7 @@ const (
 )
 
 // press starts the load; it runs until end is called.
-func press(t testing.TB, p *platform, host string) *load {
+func press(t testing.TB, p *platform, hosts ...string) *load {
 	l := &load{stop: make(chan struct{}), versions: map[string]int{}}
 	transport := &http.Transport{MaxIdleConnsPerHost: loadWorkers, MaxConnsPerHost: loadWorkers}
 	c := &http.Client{Transport: transport, Timeout: 10 * time.Second}
@@ -47,7 +47,7 @@ func press(t testing.TB, p *platform, host string) *load {
 					return
 				case <-tick.C:
 				}
-				l.one(c, p, host, n)
+				l.one(c, p, hosts[n/2%len(hosts)], n)
 			}
 		})
 	}
