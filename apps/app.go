@@ -144,15 +144,24 @@ func (a *App) FairRole() string {
 }
 
 // HealthyMin is the number of ready instances that a deployment keeps: n ×
-// minimumHealthCapacity, rounded up (Marathon's rule).
+// minimumHealthCapacity, rounded up (Marathon's rule). Of a resident app one may always
+// go: nothing could take its place before.
 func (a *App) HealthyMin() int {
-	return int(math.Ceil(float64(a.Instances)*a.Upgrade.HealthyMin - 1e-9))
+	least := int(math.Ceil(float64(a.Instances)*a.Upgrade.HealthyMin - 1e-9))
+	if a.Resident() {
+		least = max(min(least, a.Instances-1), 0)
+	}
+	return least
 }
 
 // LiveMax is the number of instances that a deployment never exceeds: n × (1 +
 // maximumOverCapacity), rounded down; one more where that would leave no room to
-// move at all (Marathon's rule: minimumHealthCapacity 1 with maximumOverCapacity 0).
+// move at all (Marathon's rule: minimumHealthCapacity 1 with maximumOverCapacity 0). A
+// resident app never has more than are wanted.
 func (a *App) LiveMax() int {
+	if a.Resident() {
+		return a.Instances
+	}
 	most := int(math.Floor(float64(a.Instances)*(1+a.Upgrade.OverMax) + 1e-9))
 	if most == a.HealthyMin() {
 		most++
@@ -210,6 +219,7 @@ type Volume struct {
 	ContainerPath string `json:"containerPath"`
 	HostPath      string `json:"hostPath,omitempty"`
 	ReadOnly      bool   `json:"readOnly,omitempty"`
+	Size          int64  `json:"size,omitempty"` // of a persistent one, MiB; 0: it is none
 	Echo          Raw    `json:"echo,omitempty"` // persistent, external, secret: as it came
 }
 

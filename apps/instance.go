@@ -49,6 +49,9 @@ type Instance struct {
 	Role    string    `json:"role"` // App.FairRole when it was made
 	Needs   Resources `json:"needs"`
 
+	// Claim is the persistent volumes it has, or waits for; empty: none.
+	Claim string `json:"claim,omitempty"`
+
 	Host  string `json:"host,omitempty"`  // empty while Waiting
 	Addr  string `json:"addr,omitempty"`  // the host's address, for clients
 	Ports []int  `json:"ports,omitempty"` // host ports in the order of App.Ports; 0 is none

@@ -26,6 +26,9 @@ type Assignment struct {
 	Boot      int64      `json:"boot,omitempty"`
 	Specs     []*App     `json:"specs"` // once per (app, version) that Instances name
 	Instances []Assigned `json:"instances"`
+	// Wipe names the claims whose directories are to be deleted. What is on neither
+	// list stays as it is.
+	Wipe []string `json:"wipe,omitempty"`
 }
 
 // Assigned is one instance of an Assignment.
@@ -37,6 +40,10 @@ type Assigned struct {
 	// Ran: the leader has seen it run. An agent that does not find its container then
 	// reports it Lost instead of starting it.
 	Ran bool `json:"ran,omitempty"`
+	// Claim is its persistent volumes. It starts only when nothing else on the host has
+	// them.
+	Claim string `json:"claim,omitempty"`
+	Made  bool   `json:"made,omitempty"` // their directories must exist
 }
 
 // A Report is everything one host runs, as its agent sees it. It is the only
@@ -55,6 +62,8 @@ type Report struct {
 	// Evidence is about instances that failed, a few at a time and each a few times. It
 	// is no part of the state that Revision numbers.
 	Evidence []Evidence `json:"evidence,omitempty"`
+	// Wiped are the claims of the applied assignment's Wipe that are deleted.
+	Wiped []string `json:"wiped,omitempty"`
 }
 
 // A Phase is how far a host has come with an instance.

@@ -88,6 +88,7 @@ var (
 	jobsTable        = newTable("jobs", 1, "id", "doc")
 	runsTable        = newTable("runs", 1, "id", "job", "doc")
 	hostsTable       = newTable("hosts", 1, "name", "doc")
+	claimsTable      = newTable("claims", 1, "id", "app", "host", "doc")
 	eventsTable      = newTable("events", 0, "seq#", "at#", "type", "doc")
 )
 
@@ -150,6 +151,9 @@ func plan(c *cluster.Changes) ([]write, error) {
 	putAll(&p, jobsTable, c.Jobs, func(j *apps.Job) string { return string(j.ID) }, func(j *apps.Job) []any { return []any{string(j.ID)} })
 	putAll(&p, runsTable, c.Runs, func(r apps.Run) string { return r.ID }, func(r apps.Run) []any { return []any{r.ID, string(r.Job)} })
 	p.drop("runs", "id", c.GoneRuns)
+	putAll(&p, claimsTable, c.Claims, func(c apps.Claim) string { return c.ID },
+		func(c apps.Claim) []any { return []any{c.ID, string(c.App), c.Host} })
+	p.drop("claims", "id", c.GoneClaims)
 	if c.Serial != 0 {
 		p.writes = append(p.writes, serial{int64(c.Serial)})
 	}

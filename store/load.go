@@ -53,7 +53,10 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Jobs, err = readAll[*apps.Job](ctx, tx, `SELECT doc FROM jobs ORDER BY id`); err != nil {
 		return s, err
 	}
-	s.Runs, err = readAll[apps.Run](ctx, tx, `SELECT doc FROM runs ORDER BY id`)
+	if s.Runs, err = readAll[apps.Run](ctx, tx, `SELECT doc FROM runs ORDER BY id`); err != nil {
+		return s, err
+	}
+	s.Claims, err = readAll[apps.Claim](ctx, tx, `SELECT doc FROM claims ORDER BY id`)
 	return s, err
 }
 

@@ -32,7 +32,7 @@ func environment(l agent.Launch, host string) []string {
 		"MARATHON_APP_VERSION":            a.Version.String(),
 		"MARATHON_APP_RESOURCE_CPUS":      decimal(a.Needs.CPU, 1000),
 		"MARATHON_APP_RESOURCE_MEM":       decimal(a.Needs.Mem, 1),
-		"MARATHON_APP_RESOURCE_DISK":      decimal(a.Needs.Disk, 1),
+		"MARATHON_APP_RESOURCE_DISK":      decimal(a.Needs.Disk-a.VolumeSize(), 1),
 		"MARATHON_APP_RESOURCE_GPUS":      strconv.FormatInt(a.Needs.GPU, 10),
 		"MARATHON_APP_ENFORCE_GROUP_ROLE": "FALSE",
 	}

@@ -20,7 +20,7 @@ func FromSpec(app *apps.App) App {
 		Instances: new(app.Instances),
 		Cpus:      new(float64(app.Needs.CPU) / 1000),
 		Mem:       new(float64(app.Needs.Mem)),
-		Disk:      new(float64(app.Needs.Disk)),
+		Disk:      new(float64(app.Needs.Disk - app.VolumeSize())),
 		GPUs:      new(int(app.Needs.GPU)),
 		Executor:  new(""),
 		Role:      new(orDefault(app.Role, "*")),

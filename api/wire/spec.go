@@ -126,6 +126,10 @@ func (a *App) specContainer(app *apps.App) {
 		if v.HostPath == nil {
 			volume.Echo = raw(v)
 		}
+		if v.Persistent != nil {
+			volume.Size = volumeSize(v.Persistent)
+			app.Needs.Disk += volume.Size
+		}
 		app.Container.Volumes = append(app.Container.Volumes, volume)
 	}
 }

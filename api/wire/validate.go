@@ -186,6 +186,9 @@ func (a *App) checkContainer(s Settings, f *faults) {
 	}
 	for i, v := range c.Volumes {
 		a.checkVolume(s, f, v, index("/container/volumes", i))
+		if v.Persistent != nil && slices.ContainsFunc(c.Volumes[:i], func(o Volume) bool { return o.Persistent != nil && o.ContainerPath == v.ContainerPath }) {
+			f.fail(index("/container/volumes", i)+"/containerPath", "two persistent volumes have the same")
+		}
 	}
 }
 
@@ -205,8 +208,8 @@ func (a *App) checkVolume(s Settings, f *faults, v Volume, at string) {
 		f.need(s, "external_volumes", at)
 	case v.Secret != nil:
 		f.need(s, "secrets", at)
-	case v.Persistent != nil && strings.Contains(v.ContainerPath, "/"):
-		f.fail(at+"/containerPath", "must be a single path element, without slashes")
+	case v.Persistent != nil:
+		checkPersistent(f, v, at)
 	}
 	if v.Secret == nil && v.Mode == nil {
 		f.fail(at+"/mode", "error.path.missing")

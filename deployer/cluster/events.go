@@ -32,6 +32,13 @@ type (
 	Kill struct {
 		Request   string
 		Instances []string
+		Wipe      bool // their persistent volumes go too
+	}
+
+	// Wipe gives claims up that no instance holds: their data is deleted.
+	Wipe struct {
+		Request string
+		Claims  []string
 	}
 
 	// Cancel ends a running deployment: with Revert by a new deployment, of id
@@ -69,6 +76,7 @@ type (
 	Forget struct {
 		Request string
 		Host    string
+		Wipe    bool // though it has persistent volumes
 	}
 
 	// Reported is a host saying what it runs.
@@ -99,6 +107,7 @@ type EditApp struct {
 
 func (Change) event()     {}
 func (Kill) event()       {}
+func (Wipe) event()       {}
 func (Cancel) event()     {}
 func (ResetDelay) event() {}
 func (Cordon) event()     {}
@@ -143,8 +152,10 @@ type Changes struct {
 	GoneHosts   []string
 	Jobs        []*apps.Job // new or changed, with what their schedules have come to
 	GoneJobs    []apps.JobID
-	Runs        []apps.Run    // made, changed or ended (State says which)
-	GoneRuns    []string      // fallen out of the history
+	Runs        []apps.Run   // made, changed or ended (State says which)
+	GoneRuns    []string     // fallen out of the history
+	Claims      []apps.Claim // new or changed
+	GoneClaims  []string
 	Notices     []apps.Notice // numbered densely: the first follows the last stored one
 	Serial      uint64        // of the newest instance; 0 where it did not change
 }
@@ -153,6 +164,7 @@ type Changes struct {
 func (c *Changes) Empty() bool {
 	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
 		len(c.Evidence) == 0 && len(c.Jobs) == 0 && len(c.GoneJobs) == 0 && len(c.Runs) == 0 && len(c.GoneRuns) == 0 &&
+		len(c.Claims) == 0 && len(c.GoneClaims) == 0 &&
 		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && len(c.Notices) == 0 && c.Serial == 0
 }
 
@@ -168,6 +180,7 @@ type Stored struct {
 	Hosts       []apps.Host
 	Jobs        []*apps.Job
 	Runs        []apps.Run // active ones, whose apps are among Apps, and the history of each job
+	Claims      []apps.Claim
 }
 
 // A Reply answers the request of that name; a nil Err is yes.

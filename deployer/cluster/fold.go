@@ -23,6 +23,8 @@ func (s *State) fold(ev Event) {
 	switch ev := ev.(type) {
 	case Change:
 		s.foldChange(ev)
+	case Wipe:
+		s.foldWipe(ev)
 	case Kill:
 		s.foldKill(ev)
 	case Cancel:
@@ -370,6 +372,10 @@ func (s *State) foldKill(k Kill) {
 			continue
 		}
 		killed = append(killed, in.Instance)
+		if c := s.claims[in.Claim]; c != nil && k.Wipe {
+			c.Wipe = true
+			s.saveClaim(c)
+		}
 		s.leave(in, "killed on request")
 	}
 	s.reply(Reply{Request: k.Request, Instances: killed})
@@ -459,6 +465,13 @@ func (s *State) foldForget(f Forget) {
 	if !h.Lost {
 		s.refuse(f.Request, apps.Errorf(apps.Conflict, "Host '%s' is alive: stop its agent before it is removed", f.Host))
 		return
+	}
+	if err := s.keepsData(h); err != nil && !f.Wipe {
+		s.refuse(f.Request, err)
+		return
+	}
+	for _, id := range sortedKeys(h.claims) {
+		s.dropClaim(h.claims[id])
 	}
 	for _, in := range sortedRuns(h) {
 		s.finish(in, apps.EndLost, 0, "its host was removed")

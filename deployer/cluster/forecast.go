@@ -69,6 +69,7 @@ type foresight struct {
 	hosts    []apps.Host
 	runs     map[string]map[string]apps.InstanceReport // by host, by instance
 	applied  map[string]apps.Stamp
+	wiped    map[string][]string
 	revision uint64
 	parts    map[apps.ID]*AppForecast
 	out      Forecast
@@ -76,7 +77,7 @@ type foresight struct {
 
 // meet lets every host that is not lost say what it runs, as it is stored.
 func (f *foresight) meet(instances []apps.Instance) {
-	f.applied = map[string]apps.Stamp{}
+	f.applied, f.wiped = map[string]apps.Stamp{}, map[string][]string{}
 	for _, h := range f.hosts {
 		f.runs[h.Name] = map[string]apps.InstanceReport{}
 	}
@@ -101,7 +102,7 @@ func (f *foresight) reports() []Event {
 		if h.Lost {
 			continue
 		}
-		r := apps.Report{Host: h, Boot: 1 << 60, Revision: f.revision, Applied: f.applied[h.Name]}
+		r := apps.Report{Host: h, Boot: 1 << 60, Revision: f.revision, Applied: f.applied[h.Name], Wiped: f.wiped[h.Name]}
 		for _, id := range sortedKeys(f.runs[h.Name]) {
 			r.Runs = append(r.Runs, f.runs[h.Name][id])
 		}
@@ -122,7 +123,7 @@ func (f *foresight) step(events []Event) Effects {
 			}
 			runs[in.ID] = run
 		}
-		f.runs[a.Host], f.applied[a.Host] = runs, a.Stamp
+		f.runs[a.Host], f.applied[a.Host], f.wiped[a.Host] = runs, a.Stamp, a.Wipe
 	}
 	return fx
 }

@@ -12,10 +12,11 @@ import (
 // everyone. Who was refused is asked for again only when room may have grown.
 func (s *State) place() {
 	if grew := s.board.Grew(); (s.asks || grew) && len(s.waiting) > 0 {
+		s.placeClaimants()
 		var asks []placement.Ask
 		for _, id := range sortedKeys(s.waiting) {
 			in := s.waiting[id]
-			if !in.NotBefore.After(s.now) {
+			if in.Claim == "" && !in.NotBefore.After(s.now) {
 				asks = append(asks, placement.Ask{Instance: id, Serial: in.Serial, App: in.spec, Role: in.Role})
 			}
 		}
@@ -40,6 +41,7 @@ func (s *State) placed(in *instance, p placement.Allocation) {
 	s.waited[in.App] = in.app
 	in.Host, in.Addr, in.Ports, in.Staged, in.Message = p.Host, p.Addr, p.Ports, s.now, ""
 	h.runs[in.ID] = in
+	s.claim(in)
 	in.rev = s.move(h)
 	s.enter(in, apps.Starting)
 }

@@ -65,7 +65,7 @@ func (s *State) count(a *app, spec *apps.App, action apps.ActionKind) census {
 // drained reports whether the instance's host is being emptied.
 func (s *State) drained(in *instance) bool {
 	h := s.hosts[in.Host]
-	return h != nil && h.Draining
+	return h != nil && h.Draining && in.Claim == "" // its data cannot move
 }
 
 // serving reports whether an instance is ready and every live balancer has
@@ -117,7 +117,11 @@ func (s *State) reconcile(a *app) {
 		s.roll(a, spec, c)
 	} else {
 		all := slices.Concat(c.current, c.old)
-		s.launch(a, spec, spec.Instances-len(all))
+		n := spec.Instances - len(all)
+		if spec.Resident() { // its volumes are free when who goes is gone
+			n = min(n, spec.Instances-c.live())
+		}
+		s.launch(a, spec, n)
 		s.shrink(a, all, len(all)-spec.Instances)
 	}
 	for _, in := range a.instances {
@@ -167,6 +171,9 @@ func (s *State) launch(a *app, spec *apps.App, n int) {
 			App: spec.ID, Version: spec.Version, Role: spec.FairRole(), Needs: spec.Needs,
 			State: apps.Waiting, Since: s.now,
 		}}
+		if spec.Resident() {
+			in.Claim = s.freeClaim(a)
+		}
 		if a.until.After(s.now) {
 			in.NotBefore = a.until
 		}
@@ -341,6 +348,7 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 	waited := in.State == apps.Waiting
 	in.State, in.Since, in.Ready, in.Message = apps.Gone, s.now, false, why
 	s.touch(a)
+	s.leaveClaim(in)
 	s.fx.Save.Finished = append(s.fx.Save.Finished, apps.Finished{Instance: in.Instance, End: end, ExitCode: code, At: s.now})
 	if !waited {
 		status, condition := endWords(end)
@@ -368,6 +376,9 @@ func endWords(end apps.End) (status, condition string) {
 // remove forgets a deleted app, now that nothing of it runs any more.
 func (s *State) remove(a *app) {
 	id := a.spec.ID
+	for _, c := range slices.Clone(a.claims) {
+		s.wipe(c)
+	}
 	s.releasePorts(a.spec)
 	if a.service.Revision > 0 {
 		s.digest -= apps.Digest(id, a.service.Stamp)

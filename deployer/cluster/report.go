@@ -19,7 +19,7 @@ func (s *State) foldReport(r apps.Report) {
 	s.foldEvidence(r.Evidence) // true however old the letter is
 	h := s.hosts[r.Host.Name]
 	if h == nil {
-		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, runs: map[string]*instance{}}
+		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, runs: map[string]*instance{}, claims: map[string]*claim{}}
 		s.hosts[r.Host.Name] = h
 		s.atHost(h, s.now.Add(hostSilence))
 		if r.Applied.Epoch > 0 { // it was forgotten
@@ -53,6 +53,7 @@ func (s *State) foldReport(r apps.Report) {
 		s.describe(h, r)
 	}
 	s.hear(h)
+	s.foldWiped(h, r.Wiped)
 	if !r.Beat && r.Down == "" {
 		s.compare(h, r)
 		h.fresh = true
@@ -164,12 +165,16 @@ func (s *State) compareRun(in *instance, run apps.InstanceReport) {
 	case apps.PhaseRunning:
 		if in.State == apps.Starting {
 			in.Started = run.Started
+			s.madeClaim(in)
 			s.enter(in, apps.Running)
 		}
 		s.judge(in, run)
 	case apps.PhaseExited:
 		if in.Started.IsZero() { // it was over before its host had told that it ran
 			in.Started = run.Started
+		}
+		if !run.Started.IsZero() {
+			s.madeClaim(in)
 		}
 		end := apps.EndFailed
 		if run.Lost {

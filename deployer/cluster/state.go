@@ -61,13 +61,15 @@ type State struct {
 	moved    map[string]*host // their assignment changed: it has a new revision
 	repeated map[string]*host // theirs goes out again as it is
 	changed  map[string]*instance
+	claimed  map[string]*claim
 	advanced map[string]*deployment
 	looked   map[string]*deployment // may have come to the end of a step
 	asks     bool                   // somebody new waits for a host
 	failing  *deployment            // gives its apps back
 	waiting  map[string]*instance   // all that are Waiting
 	unacked  map[string]*instance   // whose service letter balancers may not know yet
-	waited   map[apps.ID]*app       // what they wait for may have changed
+	claims   map[string]*claim
+	waited   map[apps.ID]*app // what they wait for may have changed
 
 	dueJobs     map[apps.JobID]*job // a schedule may be due, or a dependency have succeeded
 	changedJobs map[apps.JobID]*job
@@ -78,6 +80,7 @@ type app struct {
 	spec      *apps.App   // as accepted; what is wanted, unless its deployment has not come to it yet
 	instances []*instance // not Gone, ordered by serial
 	holder    *deployment // that has it locked; nil: none
+	claims    []*claim    // of its persistent volumes, oldest first; not those to be wiped
 
 	pause       time.Duration // of the backoff; 0: the next failure is the first
 	until       time.Time     // nothing starts before
@@ -113,6 +116,7 @@ type host struct {
 	rev     uint64 // revision of its present assignment; 0: none in this epoch
 	sent    time.Time
 	runs    map[string]*instance // placed here and not Gone
+	claims  map[string]*claim    // whose volumes are here
 	// fence is the revision that the host must have taken over before it gets anything
 	// new; 0: none. What was released without its word might run there again: an old
 	// letter that comes late could start it until a newer one is there.
@@ -142,10 +146,11 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		apps: map[apps.ID]*app{}, instances: map[string]*instance{}, hosts: map[string]*host{},
 		balancers: map[string]*balancer{}, deployments: map[string]*deployment{}, ports: map[int][]apps.ID{},
 		board: placement.NewBoard(), waiting: map[string]*instance{}, waited: map[apps.ID]*app{}, evident: map[string]bool{},
+		claims: map[string]*claim{},
 	}
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {
-		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), runs: map[string]*instance{}, fence: 1}
+		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), runs: map[string]*instance{}, claims: map[string]*claim{}, fence: 1}
 		s.offer(s.hosts[h.Name])
 		s.atHost(s.hosts[h.Name], now.Add(freshness))
 	}
@@ -198,6 +203,9 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 			it.end = apps.EndStopped
 		}
 	}
+	for _, row := range stored.Claims {
+		s.bookClaim(s.ownClaim(row))
+	}
 	s.unacked = map[string]*instance{}
 	s.braked = s.lost()*2 > len(s.hosts)
 	return s
@@ -243,7 +251,7 @@ func (s *State) begin(now time.Time, fx *Effects) {
 	s.now, s.fx = now, fx
 	if s.dirty == nil {
 		s.dirty, s.moved, s.changed, s.advanced = map[apps.ID]*app{}, map[string]*host{}, map[string]*instance{}, map[string]*deployment{}
-		s.looked, s.repeated = map[string]*deployment{}, map[string]*host{}
+		s.looked, s.repeated, s.claimed = map[string]*deployment{}, map[string]*host{}, map[string]*claim{}
 	}
 }
 
@@ -280,6 +288,10 @@ func (s *State) write() {
 	}
 	s.writeJobs()
 	slices.SortFunc(fx.Save.Instances, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, id := range slices.Sorted(maps.Keys(s.claimed)) {
+		fx.Save.Claims = append(fx.Save.Claims, s.claimed[id].Claim)
+	}
+	clear(s.claimed)
 	for _, id := range slices.Sorted(maps.Keys(s.advanced)) {
 		fx.Save.Deployments = append(fx.Save.Deployments, s.advanced[id].Deployment)
 	}
@@ -309,13 +321,18 @@ func (s *State) save(in *instance) {
 
 // settle books an instance on its host and on the board.
 func (s *State) settle(in *instance) {
-	h := s.hosts[in.Host]
-	if h == nil {
-		h = &host{Host: apps.Host{Name: in.Host, Addr: in.Addr, Lost: true}, runs: map[string]*instance{}, seen: s.now}
-		s.hosts[in.Host] = h
-	}
-	h.runs[in.ID] = in
+	s.hostOf(in.Host, in.Addr).runs[in.ID] = in
 	s.board.Hold(in.hold())
+}
+
+// hostOf is the host of that name; one that only a row of the store names is lost.
+func (s *State) hostOf(name, addr string) *host {
+	h := s.hosts[name]
+	if h == nil {
+		h = &host{Host: apps.Host{Name: name, Addr: addr, Lost: true}, runs: map[string]*instance{}, claims: map[string]*claim{}, seen: s.now}
+		s.hosts[name] = h
+	}
+	return h
 }
 
 func (in *instance) hold() placement.Hold {
@@ -353,10 +370,15 @@ func (s *State) assignment(h *host) apps.Assignment {
 		if in.State == apps.Stopping {
 			continue
 		}
-		letter.Instances = append(letter.Instances, apps.Assigned{ID: in.ID, App: in.App, Version: in.spec.Version, Ports: in.Ports, Ran: in.State >= apps.Running})
+		letter.Instances = append(letter.Instances, apps.Assigned{ID: in.ID, App: in.App, Version: in.spec.Version, Ports: in.Ports, Ran: in.State >= apps.Running, Claim: in.Claim, Made: in.Claim != "" && s.claims[in.Claim].Made})
 		if k := (key{in.App, in.spec.Version}); !seen[k] {
 			seen[k] = true
 			letter.Specs = append(letter.Specs, in.spec)
+		}
+	}
+	for _, id := range sortedKeys(h.claims) {
+		if c := h.claims[id]; c.Wipe && s.holder(c) == nil {
+			letter.Wipe = append(letter.Wipe, id)
 		}
 	}
 	return letter
@@ -378,6 +400,14 @@ func (s *State) Check() error {
 				return fmt.Errorf("%s is not booked on its host %s", in.ID, in.Host)
 			}
 		}
+	}
+	for _, c := range s.claims {
+		if c.booked {
+			holds = append(holds, c.hold())
+		}
+	}
+	if err := s.checkClaims(); err != nil {
+		return err
 	}
 	n, digest, ports := 0, uint64(0), map[int]int{}
 	for id, a := range s.apps {

@@ -26,7 +26,8 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	host h1 cpu=4 mem=8192 zone=a rack=r1      a host reports for the first time
 //	put /web image=web:1 instances=3 … [force] one app, or several: put /db … , /web …
 //	scale /web 5 [kill=/web.1] [force]         restart, delete, kill, cancel d1 [revert]
-//	cordon h1 · drain h1 · forget h1
+//	kill /db.1 wipe · wipe /db.1               with its volumes; volumes that nobody holds
+//	cordon h1 · drain h1 · forget h1 [wipe]
 //	running /web.1 · ready /web · unready …    what hosts report of instances
 //	exit /web.1 code=1 · fail … · gone /web.1
 //	silent h1 · back h1                        its letters stop, and come again
@@ -91,6 +92,8 @@ type storyHost struct {
 	apps.Report
 	runs   map[string]apps.InstanceReport
 	silent bool
+	has    map[string]string // claims of runs
+	data   map[string]bool   // claims with directories here
 }
 
 type storyBalancer struct {
@@ -196,7 +199,9 @@ func (st *story) do(words []string) {
 	case "delete":
 		st.change(Change{Delete: []apps.ID{apps.ID(args[0])}, Force: force})
 	case "kill":
-		st.step(Kill{Request: "r", Instances: []string{st.instance(args[0])}})
+		st.step(Kill{Request: "r", Instances: []string{st.instance(args[0])}, Wipe: slices.Contains(args, "wipe")})
+	case "wipe":
+		st.step(Wipe{Request: "r", Claims: []string{st.instance(args[0])}})
 	case "cancel":
 		st.changes++
 		st.step(Cancel{Request: "r", ID: args[0], Revert: slices.Contains(args, "revert"), Deployment: "d" + strconv.Itoa(st.changes)})
@@ -205,7 +210,7 @@ func (st *story) do(words []string) {
 	case "drain":
 		st.step(Drain{Request: "r", Host: args[0], On: true})
 	case "forget":
-		st.step(Forget{Request: "r", Host: args[0]})
+		st.step(Forget{Request: "r", Host: args[0], Wipe: slices.Contains(args, "wipe")})
 	case "running", "ready", "unready", "exit", "fail", "gone":
 		st.runs(verb, args)
 	case "silent":
@@ -250,7 +255,7 @@ func (st *story) do(words []string) {
 }
 
 func newStoryHost(args []string) *storyHost {
-	h := &storyHost{runs: map[string]apps.InstanceReport{}}
+	h := &storyHost{runs: map[string]apps.InstanceReport{}, has: map[string]string{}, data: map[string]bool{}}
 	h.Boot = 1
 	h.Host = apps.Host{Name: args[0], Addr: "10.0.0." + strings.TrimLeft(args[0], "abcdefghijklmnopqrstuvwxyz"), Total: apps.Resources{CPU: 4000, Mem: 8192},
 		Ports: []apps.Range{{First: 31000, Last: 31099}}, Attributes: map[string]string{}}
@@ -301,6 +306,11 @@ func (st *story) spec(args []string) *apps.App {
 			spec.Constraints = append(spec.Constraints, apps.Constraint{Field: c[0], Operator: c[1], Value: strings.Join(c[2:], ":")})
 		case "check":
 			spec.Checks = []apps.Check{{Protocol: "HTTP", Path: value, FailuresMax: 3}}
+		case "volume": // name:MiB
+			name, size, _ := strings.Cut(value, ":")
+			n, _ := strconv.ParseInt(size, 10, 64)
+			spec.Container.Volumes = append(spec.Container.Volumes, apps.Volume{ContainerPath: name, Size: n})
+			spec.Upgrade, spec.Unreachable = apps.Upgrade{HealthyMin: 0.5}, apps.Unreachable{Disabled: true}
 		case "force":
 		default:
 			st.t.Fatalf("an app has no %q", key)
@@ -562,6 +572,13 @@ func (st *story) store(c *Changes) {
 		}
 		delete(st.rows, f.ID)
 	}
+	for _, row := range c.Claims {
+		st.claim(row)
+	}
+	for _, id := range c.GoneClaims {
+		st.note("wiped  volumes of %s", st.names[id])
+		st.stored.Claims = slices.DeleteFunc(slices.Clone(st.stored.Claims), func(o apps.Claim) bool { return o.ID == id })
+	}
 	for _, d := range c.Deployments {
 		st.deployment(d)
 	}
@@ -596,6 +613,23 @@ func (st *story) row(in apps.Instance) {
 	}
 }
 
+func (st *story) claim(row apps.Claim) {
+	old := apps.Claim{}
+	st.stored.Claims = slices.DeleteFunc(slices.Clone(st.stored.Claims), func(o apps.Claim) bool {
+		if o.ID == row.ID {
+			old = o
+		}
+		return o.ID == row.ID
+	})
+	st.stored.Claims = append(st.stored.Claims, row)
+	switch {
+	case row.Wipe && !old.Wipe:
+		st.note("wipe   volumes of %s on %s", st.names[row.ID], row.Host)
+	case old.ID == "":
+		st.note("claim  %s of %s on %s", strings.Join(row.Paths, " "), st.names[row.ID], row.Host)
+	}
+}
+
 func (st *story) deployment(d apps.Deployment) {
 	running := slices.DeleteFunc(slices.Clone(st.stored.Deployments), func(o apps.Deployment) bool { return o.ID == d.ID })
 	old := slices.IndexFunc(st.stored.Deployments, func(o apps.Deployment) bool { return o.ID == d.ID })
@@ -615,6 +649,24 @@ func (st *story) deployment(d apps.Deployment) {
 	st.stored.Deployments = running
 }
 
+// begin starts an instance; nothing else may have its volumes, and what was made once
+// must be there.
+func (st *story) begin(h *storyHost, in apps.Assigned) {
+	h.runs[in.ID] = apps.InstanceReport{ID: in.ID, Phase: apps.PhaseStarting}
+	if in.Claim == "" {
+		return
+	}
+	for id, has := range h.has {
+		if phase := h.runs[id].Phase; has == in.Claim && phase != "" && phase != apps.PhaseExited && phase != apps.PhaseFailed {
+			st.t.Fatalf("%s and %s have the same volumes", st.names[id], st.names[in.ID])
+		}
+	}
+	if in.Made && !h.data[in.Claim] {
+		st.t.Fatalf("the data of %s is lost", st.names[in.ID])
+	}
+	h.has[in.ID], h.data[in.Claim] = in.Claim, true
+}
+
 // obey is a host that has taken over an assignment: it starts at once what is new,
 // and begins to stop what it shall not run.
 func (st *story) obey(a apps.Assignment) {
@@ -627,8 +679,17 @@ func (st *story) obey(a apps.Assignment) {
 	for _, in := range a.Instances {
 		wanted[in.ID] = true
 		if _, has := h.runs[in.ID]; !has {
-			h.runs[in.ID] = apps.InstanceReport{ID: in.ID, Phase: apps.PhaseStarting}
+			st.begin(h, in)
 		}
+	}
+	h.Wiped = a.Wipe
+	for _, claim := range a.Wipe {
+		for id, has := range h.has {
+			if phase := h.runs[id].Phase; has == claim && (phase == apps.PhaseStarting || phase == apps.PhaseRunning) {
+				st.t.Fatalf("the volumes of %s are wiped under %s", st.names[claim], st.names[id])
+			}
+		}
+		delete(h.data, claim)
 	}
 	for id, run := range h.runs {
 		if !wanted[id] {

@@ -191,19 +191,27 @@ func (b *Board) Explain(app *apps.App) Refusal {
 	}
 	for i := range out.Reasons {
 		r := &out.Reasons[i]
-		switch most := max(most[r.Code+r.Text], 0); r.Code {
-		case InsufficientCpus:
-			r.Text = fmt.Sprintf("too little cpu (needs %s, most free %s)", cores(app.Needs.CPU), cores(most))
-		case InsufficientMemory:
-			r.Text = fmt.Sprintf("too little memory (needs %d MiB, most free %d)", app.Needs.Mem, most)
-		case InsufficientDisk:
-			r.Text = fmt.Sprintf("too little disk (needs %d MiB, most free %d)", app.Needs.Disk, most)
-		case InsufficientGpus:
-			r.Text = fmt.Sprintf("too few gpus (needs %d, most free %d)", app.Needs.GPU, most)
-		}
+		r.Text = lacking(app, r.Code, r.Text, most[r.Code+r.Text])
 	}
 	slices.SortStableFunc(out.Reasons, func(a, b Reason) int { return cmp.Compare(b.Hosts, a.Hosts) })
 	return out
+}
+
+// lacking says what there is too little of, for people; most is what the host with
+// most of it has. Of another reason it is the text.
+func lacking(app *apps.App, code, text string, most int64) string {
+	most = max(most, 0)
+	switch code {
+	case InsufficientCpus:
+		return fmt.Sprintf("too little cpu (needs %s, most free %s)", cores(app.Needs.CPU), cores(most))
+	case InsufficientMemory:
+		return fmt.Sprintf("too little memory (needs %d MiB, most free %d)", app.Needs.Mem, most)
+	case InsufficientDisk:
+		return fmt.Sprintf("too little disk (needs %d MiB, most free %d)", app.Needs.Disk, most)
+	case InsufficientGpus:
+		return fmt.Sprintf("too few gpus (needs %d, most free %d)", app.Needs.GPU, most)
+	}
+	return text
 }
 
 // refuses is the first filter that the host does not pass; free is how much it has

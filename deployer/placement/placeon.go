@@ -1,0 +1,44 @@
+package placement
+
+import "fmt"
+
+// NoCorrespondingReservation is Marathon's word for a host that does not have the
+// volumes of an instance.
+const NoCorrespondingReservation = "NoCorrespondingReservationFound"
+
+// PlaceOn gives an ask its place on one host, where its data is and room is kept for
+// it by a hold: it has to be open, and constraints chose it long ago and are not asked
+// again. The allocation is booked already, in place of kept. A refusal is not nil when
+// there is none; kept stays booked then.
+func (b *Board) PlaceOn(name string, ask Ask, kept Hold) (Allocation, *Refusal) {
+	h := b.byName[name]
+	free := *ask.App
+	free.Constraints = nil
+	var ports []int
+	reason := Reason{Code: AgentMaintenance, Text: "not known any more", Hosts: 1}
+	if h != nil && h.known {
+		h.free = h.free.Plus(kept.Needs)
+		code, text, most := b.refuses(&free, nil, h)
+		h.free = h.free.Minus(kept.Needs)
+		if code == "" {
+			b.Release(kept)
+			ports, h.ports.next, _ = h.ports.take(ask.App)
+			b.Hold(Hold{App: ask.App, Host: name, Role: ask.Role, Needs: ask.App.Needs, Ports: ports})
+			return Allocation{Instance: ask.Instance, Host: name, Addr: h.Host.Addr, Ports: ports}, nil
+		}
+		reason = Reason{Code: code, Text: lacking(&free, code, text, most), Hosts: 1}
+	}
+	reason.Text += " (" + name + ", where its volumes are)"
+	refusal := &Refusal{App: ask.App.ID, Config: ask.App.ConfigAt, Reasons: []Reason{reason}, Hosts: 1}
+	others := 0
+	for _, o := range b.hosts {
+		if o.known && o != h {
+			others++
+		}
+	}
+	if others > 0 {
+		refusal.Hosts += others
+		refusal.Reasons = append(refusal.Reasons, Reason{Code: NoCorrespondingReservation, Text: fmt.Sprintf("not %s, where its volumes are", name), Hosts: others})
+	}
+	return Allocation{}, refusal
+}
