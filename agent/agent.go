@@ -143,6 +143,9 @@ func (a *Agent) perform(ctx context.Context, g *errgroup.Group, fx Effects) {
 	for _, id := range fx.Remove {
 		g.Go(func() error { a.remove(ctx, id); return nil })
 	}
+	for _, claim := range fx.Wipe {
+		g.Go(func() error { a.wipe(ctx, claim); return nil })
+	}
 	for _, id := range fx.Evidence {
 		g.Go(func() error { a.evidence(ctx, id); return nil })
 	}

@@ -145,6 +145,8 @@ func (e *engine) Remove(ctx context.Context, instance string) error {
 	return nil
 }
 
+func (e *engine) Wipe(ctx context.Context, claim string) error { return e.call(ctx, "wipe "+claim) }
+
 func (e *engine) Exec(ctx context.Context, instance, command string) (int, string, error) {
 	if err := e.call(ctx, "exec "+instance); err != nil {
 		return 0, "", err

@@ -70,6 +70,7 @@ type Effects struct {
 	Cancel []string // instances whose Start is to be given up; its Did comes all the same
 	Stop   []Halt
 	Remove []string // instances whose container is to go; it does not run
+	Wipe   []string // claims whose volumes are to be deleted
 	// Evidence is instances that failed, whose logs are wanted before their containers
 	// are removed.
 	Evidence []string
@@ -80,7 +81,7 @@ type Effects struct {
 
 // Empty reports whether there is nothing to do.
 func (fx *Effects) Empty() bool {
-	return len(fx.Start) == 0 && len(fx.Cancel) == 0 && len(fx.Stop) == 0 && len(fx.Remove) == 0 &&
+	return len(fx.Start) == 0 && len(fx.Cancel) == 0 && len(fx.Stop) == 0 && len(fx.Remove) == 0 && len(fx.Wipe) == 0 &&
 		len(fx.Evidence) == 0 && len(fx.Probe) == 0 && !fx.List && fx.Report == nil
 }
 
@@ -92,6 +93,7 @@ const (
 	OpStart  OpKind = "start"
 	OpStop   OpKind = "stop"
 	OpRemove OpKind = "remove"
+	OpWipe   OpKind = "wipe" // of a claim: its Did names that as the instance
 	// OpEvidence fails with nothing but a log less.
 	OpEvidence OpKind = "evidence"
 )
@@ -102,6 +104,8 @@ type Launch struct {
 	App      *apps.App
 	Ports    []int
 	Epoch    uint64
+	Claim    string // of its persistent volumes; empty: it has none
+	Made     bool   // their directories must exist
 }
 
 // A Halt is one instance to stop: SIGTERM, Grace, SIGKILL.

@@ -58,6 +58,7 @@ func (h *Host) foldAssigned(now time.Time, a apps.Assignment) {
 		if in.spec == nil {
 			in.spec, in.ports = specs[version{as.App, as.Version}], as.Ports
 		}
+		in.claim, in.made = as.Claim, in.made || as.Made
 		if ended && !in.found && !in.launched {
 			in.found = true
 			in.vanish("it was stopped and removed before, and is never started again")
@@ -65,6 +66,7 @@ func (h *Host) foldAssigned(now time.Time, a apps.Assignment) {
 		in.begin(now)
 		h.touch(in)
 	}
+	h.foldWipes(a.Wipe)
 }
 
 // unwant takes the last assignment back.
@@ -161,6 +163,7 @@ func (h *Host) see(now time.Time, c Container) {
 		if h.assigned && h.applied.Epoch < h.floor { // a later leader was here: what we were told is void
 			h.assigned, h.applied, h.news = false, apps.Stamp{}, true
 			h.unwant()
+			h.foldWipes(nil)
 		}
 	}
 	in := h.instance(c.Instance)
@@ -168,6 +171,9 @@ func (h *Host) see(now time.Time, c Container) {
 		return // older than its start
 	}
 	in.seen, in.have, in.found, in.running = h.lists, true, true, c.Running
+	if c.Claim != "" {
+		in.claim = c.Claim
+	}
 	h.touch(in)
 	switch {
 	case in.over():
@@ -189,6 +195,10 @@ func (h *Host) see(now time.Time, c Container) {
 // foldDid takes the outcome of an operation over. One that is not awaited is late
 // or doubled: of it, only what it saw counts.
 func (h *Host) foldDid(now time.Time, ev Did) {
+	if ev.Op == OpWipe {
+		h.foldWipeDid(now, ev)
+		return
+	}
 	ev.Container.Instance = ev.Instance
 	in := h.instances[ev.Instance]
 	if in == nil || in.op != ev.Op {

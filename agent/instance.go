@@ -15,6 +15,8 @@ type instance struct {
 	ports  []int
 	wanted bool // it is in the newest assignment
 	ran    bool // the leader has seen it run
+	claim  string
+	made   bool // the volumes of its claim must exist
 
 	// phase goes queued → starting → running → exited, or to failed; PhaseStopping
 	// is how a report says leaving.

@@ -38,6 +38,7 @@ type Host struct {
 	// seen from outside goes by it, never by the order of the map.
 	instances map[string]*instance
 	ids       []string
+	wipes     []*wipe           // what the newest assignment wants deleted
 	ended     map[string]uint64 // removed instances: lists asked when they went
 	endings   []string          // keys of ended, oldest first
 
@@ -136,6 +137,11 @@ func (h *Host) wake(now time.Time) time.Time {
 	}
 	for i := range h.tellings {
 		note(h.tellings[i].due)
+	}
+	for _, w := range h.wipes {
+		if !w.done && !w.under {
+			note(w.retryAt)
+		}
 	}
 	for _, id := range h.ids {
 		in := h.instances[id]

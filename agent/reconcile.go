@@ -38,6 +38,7 @@ func (h *Host) reconcile(now time.Time, fx *Effects) {
 			h.leave(now, in, under, fx)
 		}
 	}
+	h.wipe(now, fx)
 	for _, id := range h.order {
 		if in := h.instances[id]; !in.leaving {
 			h.start(now, in, under, fx)
@@ -82,6 +83,8 @@ func (h *Host) start(now time.Time, in *instance, under map[OpKind]int, fx *Effe
 		return
 	case under[OpStart] >= h.startsMax():
 		in.message = "waits for its turn to start"
+	case in.claim != "" && h.holder(in.claim, in) != nil:
+		in.message = "waits until " + h.holder(in.claim, in).id + " has let go of its volumes"
 	default:
 		if in.phase == apps.PhaseQueued {
 			in.phase, in.message = apps.PhaseStarting, ""
@@ -89,7 +92,7 @@ func (h *Host) start(now time.Time, in *instance, under map[OpKind]int, fx *Effe
 		in.launched, in.have = true, true
 		in.begins(OpStart, now, h.lists)
 		under[OpStart]++
-		fx.Start = append(fx.Start, Launch{Instance: in.id, App: in.spec, Ports: in.ports, Epoch: h.applied.Epoch})
+		fx.Start = append(fx.Start, Launch{Instance: in.id, App: in.spec, Ports: in.ports, Epoch: h.applied.Epoch, Claim: in.claim, Made: in.made})
 	}
 	h.touch(in)
 }

@@ -60,6 +60,7 @@ func (h *Host) report(full bool) *apps.Report {
 		r.Applied = h.applied
 	}
 	if full {
+		r.Wiped = h.wiped()
 		r.Runs = make([]apps.InstanceReport, 0, len(h.ids))
 		for _, id := range h.ids {
 			r.Runs = append(r.Runs, h.instances[id].report())

@@ -15,6 +15,7 @@ type Container struct {
 	App      apps.ID      // label
 	Version  apps.Version // label
 	Epoch    uint64       // label: the leader that had it started
+	Claim    string       // label: of its persistent volumes
 	Needs    apps.Resources
 	Ports    []int         // label: host ports in the order of App.Ports
 	Grace    time.Duration // label: SIGTERM to SIGKILL
@@ -43,6 +44,8 @@ type Runtime interface {
 	Stop(ctx context.Context, instance string, grace time.Duration) error
 	// Remove removes a container and its sandbox. No such container is success.
 	Remove(ctx context.Context, instance string) error
+	// Wipe deletes the volumes of a claim. No such claim is success.
+	Wipe(ctx context.Context, claim string) error
 	// Exec runs a shell command in the container and returns its exit code and up
 	// to 4 KiB of what it printed.
 	Exec(ctx context.Context, instance, command string) (code int, output string, err error)

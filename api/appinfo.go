@@ -88,7 +88,7 @@ func (l *lookup) info(app *apps.App, e embed) wire.AppInfo {
 func (l *lookup) tasks(app *apps.App, instances []apps.Instance) []wire.Task {
 	tasks := make([]wire.Task, len(instances))
 	for i := range instances {
-		tasks[i] = task(&instances[i], wireRole(app), l.hosts)
+		tasks[i] = task(&instances[i], app, l.hosts)
 	}
 	return tasks
 }

@@ -81,13 +81,13 @@ func TestTheClientAsksWhatItSays(t *testing.T) {
 		{"KillTasksAndScale", func() error {
 			return result(c.KillTasksAndScale(ctx, false, "shop_web.instance-1._app.1", "shop_web.instance-2", "shop_web.instance-1", "gone.instance-9._app.1"))
 		}, cluster.Change{Request: "r1", Put: []cluster.PutApp{{App: &smaller}}, Kill: []string{"shop_web.instance-1", "shop_web.instance-2"}, URI: "/v2/tasks/delete?scale=true"}},
-		{"KillTasks", func() error { _, err := c.KillTasks(ctx, "shop_web.instance-1._app.1"); return err },
+		{"KillTasks", func() error { _, err := c.KillTasks(ctx, false, "shop_web.instance-1._app.1"); return err },
 			cluster.Kill{Request: "r1", Instances: []string{"shop_web.instance-1"}}},
 		{"RevertDeployment", func() error { return result(c.RevertDeployment(ctx, "d7")) }, cluster.Cancel{Request: "r1", ID: "d7", Revert: true, ClientIP: "127.0.0.1"}},
 		{"CancelDeployment", func() error { return c.CancelDeployment(ctx, "d7") }, cluster.Cancel{Request: "r1", ID: "d7", ClientIP: "127.0.0.1"}},
 		{"ResetDelay", func() error { return c.ResetDelay(ctx, "/shop/db") }, cluster.ResetDelay{Request: "r1", App: "/shop/db"}},
 		{"Cordon", func() error { _, err := c.Cordon(ctx, "h1", true); return err }, cluster.Cordon{Request: "r1", Host: "h1", On: true}},
-		{"ForgetHost", func() error { return c.ForgetHost(ctx, "h1") }, cluster.Forget{Request: "r1", Host: "h1"}},
+		{"ForgetHost", func() error { return c.ForgetHost(ctx, "h1", true) }, cluster.Forget{Request: "r1", Host: "h1", Wipe: true}},
 	} {
 		asked = nil
 		if err := test.ask(); err != nil {

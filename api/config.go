@@ -44,6 +44,7 @@ type View interface {
 	Waits() []cluster.Wait // ordered by app
 	LastFailure(id apps.ID) (apps.Finished, bool)
 	Services() []apps.Service // ordered by app
+	Claims() []apps.Claim     // ordered by app and age
 }
 
 // A Reader is the store as this package needs it: the past.

@@ -19,6 +19,7 @@ type turn struct {
 	body   string
 	status int
 	want   string // JSON, with ids and times by name; empty: any
+	has    []string
 	settle bool
 }
 
@@ -33,6 +34,11 @@ func tell(t *testing.T, p *platform, server *httptest.Server, story []turn) {
 		x := do(t, server, method, path, now.body)
 		if x.status != now.status {
 			t.Fatalf("%d. %s %s\nwant %d, got %d %s", i, now.ask, now.body, now.status, x.status, x.body)
+		}
+		for _, part := range now.has {
+			if !strings.Contains(steadied(x.body), part) {
+				t.Fatalf("%d. %s %s\nwant %s in %s", i, now.ask, now.body, part, steadied(x.body))
+			}
 		}
 		if now.want == "" {
 			continue

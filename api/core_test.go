@@ -82,7 +82,7 @@ func (h *pretendHost) obey(letter apps.Assignment, now time.Time, slow bool) app
 	r := h.report
 	r.Revision++
 	r.Applied = letter.Stamp
-	r.Runs = nil
+	r.Runs, r.Wiped = nil, letter.Wipe
 	for _, a := range letter.Instances {
 		i := slices.IndexFunc(letter.Specs, func(spec *apps.App) bool { return spec.ID == a.App && spec.Version == a.Version })
 		spec := letter.Specs[i]

@@ -126,8 +126,13 @@ func (d *door) updateHost(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *door) forgetHost(w http.ResponseWriter, r *http.Request) error {
-	_, err := d.submit(r, func(request string) cluster.Event { return cluster.Forget{Request: request, Host: hostName(r)} })
+	wipe, err := flag(r, "wipe", false)
 	if err != nil {
+		return err
+	}
+	if _, err := d.submit(r, func(request string) cluster.Event {
+		return cluster.Forget{Request: request, Host: hostName(r), Wipe: wipe}
+	}); err != nil {
 		return err
 	}
 	d.constants(w.Header())

@@ -27,6 +27,7 @@ type ledger struct {
 	deployments map[string]apps.Deployment
 	order       []string // of deployments
 	hosts       map[string]apps.Host
+	claims      map[string]apps.Claim
 	waits       map[apps.ID]cluster.Wait
 	services    map[apps.ID]apps.Service
 	notices     []apps.Notice
@@ -44,7 +45,8 @@ func newLedger() *ledger {
 	return &ledger{
 		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{}, instances: map[string]apps.Instance{},
 		failures: map[apps.ID]apps.Finished{}, gone: map[apps.ID][]apps.Finished{}, evidence: map[string]apps.Evidence{}, deployments: map[string]apps.Deployment{}, hosts: map[string]apps.Host{},
-		waits: map[apps.ID]cluster.Wait{}, services: map[apps.ID]apps.Service{}, listeners: map[chan apps.Notice]bool{},
+		claims: map[string]apps.Claim{},
+		waits:  map[apps.ID]cluster.Wait{}, services: map[apps.ID]apps.Service{}, listeners: map[chan apps.Notice]bool{},
 		leader: deployer.Leader{Name: "s1", URL: "http://10.0.0.1:8080", Epoch: 7, Self: true},
 	}
 }
@@ -81,6 +83,12 @@ func (l *ledger) apply(fx cluster.Effects) {
 	}
 	for _, h := range fx.Save.Hosts {
 		l.hosts[h.Name] = h
+	}
+	for _, row := range fx.Save.Claims {
+		l.claims[row.ID] = row
+	}
+	for _, id := range fx.Save.GoneClaims {
+		delete(l.claims, id)
 	}
 	for _, name := range fx.Save.GoneHosts {
 		delete(l.hosts, name)
@@ -272,6 +280,15 @@ func (l *ledger) LastFailure(id apps.ID) (apps.Finished, bool) {
 	defer l.mu.Unlock()
 	f, ok := l.failures[id]
 	return f, ok
+}
+
+func (l *ledger) Claims() (list []apps.Claim) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(l.claims)) {
+		list = append(list, l.claims[id])
+	}
+	return list
 }
 
 func (l *ledger) Services() (list []apps.Service) {

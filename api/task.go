@@ -51,8 +51,8 @@ func health(in *apps.Instance) (known, alive bool) {
 	return known, known && alive
 }
 
-// task writes an instance. zones is by host.
-func task(in *apps.Instance, role string, hosts map[string]apps.Host) wire.Task {
+// task writes an instance of an app; app may be nil where it is gone already.
+func task(in *apps.Instance, app *apps.App, hosts map[string]apps.Host) wire.Task {
 	t := wire.Task{
 		ID:                 in.TaskID(),
 		AppID:              string(in.App),
@@ -66,10 +66,10 @@ func task(in *apps.Instance, role string, hosts map[string]apps.Host) wire.Task 
 		ServicePorts:       []int{},
 		IPAddresses:        ipAddresses(in),
 		HealthCheckResults: []wire.HealthResult{},
-		LocalVolumes:       []wire.LocalVolume{},
+		LocalVolumes:       localVolumes(in, app),
 		Region:             hosts[in.Host].Region,
 		Zone:               hosts[in.Host].Zone,
-		Role:               role,
+		Role:               wireRole(app),
 	}
 	for _, h := range in.Health {
 		if h.Known {

@@ -59,7 +59,7 @@ func servicePorts(app *apps.App) []int {
 func (l *lookup) tasksOf(app *apps.App) (tasks []wire.Task) {
 	for _, in := range l.InstancesOf(app.ID) {
 		if launched(&in) {
-			tasks = append(tasks, task(&in, wireRole(app), l.hosts))
+			tasks = append(tasks, task(&in, app, l.hosts))
 		}
 	}
 	return tasks
@@ -264,7 +264,7 @@ func (d *door) deleteAppTask(path []string, id string) answer {
 		}
 		return d.kill(w, r, v, []apps.Instance{in}, how, func(tasks []wire.Task) any {
 			if len(tasks) == 0 { // it was on its way out already
-				tasks = []wire.Task{task(&in, wireRole(app), v.hosts)}
+				tasks = []wire.Task{task(&in, app, v.hosts)}
 			}
 			return wire.OneTask{Task: tasks[0]}
 		})
@@ -277,7 +277,7 @@ func (d *door) kill(w http.ResponseWriter, r *http.Request, v *lookup, victims [
 	if how.scale {
 		return d.scaleDown(w, r, victims, how)
 	}
-	k := cluster.Kill{}
+	k := cluster.Kill{Wipe: how.wipe}
 	for _, in := range victims {
 		if launched(&in) {
 			k.Instances = append(k.Instances, in.ID)
@@ -293,7 +293,7 @@ func (d *door) kill(w http.ResponseWriter, r *http.Request, v *lookup, victims [
 	tasks := []wire.Task{}
 	for _, in := range reply.Instances {
 		app, _ := v.App(in.App)
-		tasks = append(tasks, task(&in, wireRole(app), v.hosts))
+		tasks = append(tasks, task(&in, app, v.hosts))
 	}
 	return d.ok(w, body(tasks))
 }

@@ -28,6 +28,7 @@ type View struct {
 	jobs       map[apps.JobID]*apps.Job
 	runs       map[apps.JobID]map[string]apps.Run
 	runJobs    map[string]apps.JobID // by run
+	claims     map[string]apps.Claim
 }
 
 type appView struct {
@@ -42,6 +43,7 @@ func newView(stored cluster.Stored) *View {
 		apps: map[apps.ID]*appView{}, instances: map[string]*apps.Instance{},
 		running: map[string]apps.Deployment{}, ended: map[string]apps.Deployment{}, hosts: map[string]apps.Host{}, services: map[apps.ID]apps.Service{},
 		jobs: map[apps.JobID]*apps.Job{}, runs: map[apps.JobID]map[string]apps.Run{}, runJobs: map[string]apps.JobID{},
+		claims: map[string]apps.Claim{},
 	}
 	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims})
 	return v
@@ -104,6 +106,12 @@ func (v *View) fold(c cluster.Changes) {
 		delete(v.hosts, name)
 	}
 	v.foldJobs(&c)
+	for _, row := range c.Claims {
+		v.claims[row.ID] = row
+	}
+	for _, id := range c.GoneClaims {
+		delete(v.claims, id)
+	}
 }
 
 func (v *View) app(id apps.ID) *appView {
@@ -205,6 +213,15 @@ func (v *View) Hosts() []apps.Host {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return slices.SortedFunc(maps.Values(v.hosts), func(a, b apps.Host) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Claims are the persistent volumes there are, by app and age.
+func (v *View) Claims() []apps.Claim {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	return slices.SortedFunc(maps.Values(v.claims), func(a, b apps.Claim) int {
+		return cmp.Or(cmp.Compare(a.App, b.App), a.Since.Compare(b.Since), cmp.Compare(a.ID, b.ID))
+	})
 }
 
 // Wait is why instances of an app wait for a host; ok is false when none does.

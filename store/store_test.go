@@ -100,17 +100,18 @@ func everything() cluster.Changes {
 	app, in, gone := filled[apps.App](&f), filled[apps.Instance](&f), filled[apps.Finished](&f)
 	running, ended, host := filled[apps.Deployment](&f), filled[apps.Deployment](&f), filled[apps.Host](&f)
 	first, second := filled[apps.Notice](&f), filled[apps.Notice](&f)
-	evidence := filled[apps.Evidence](&f)
+	evidence, claim := filled[apps.Evidence](&f), filled[apps.Claim](&f)
 	app.ID, in.App, gone.App, evidence.App = "/shop/web", "/shop/web", "/shop/web", "/shop/web"
 	in.ID, in.Host, gone.ID = "shop_web.instance-1", "h1", "shop_web.instance-0"
 	evidence.Instance = gone.ID
 	job, run := filled[apps.Job](&f), filled[apps.Run](&f)
 	job.ID, run.ID, run.Job = "nightly.backup", "20260105000000abcde", "nightly.backup"
+	claim.ID, claim.App = in.ID, in.App
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{
 		Apps: []*apps.App{&app}, Instances: []apps.Instance{in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
-		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host},
+		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim},
 		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run},
 		Notices: []apps.Notice{first, second}, Serial: 7,
 	}
@@ -130,7 +131,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 
 		diff(t, "loaded", cluster.Stored{
 			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: c.Instances,
-			Deployments: c.Deployments[:1], Hosts: c.Hosts, Jobs: c.Jobs, Runs: c.Runs,
+			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Jobs: c.Jobs, Runs: c.Runs,
 		}, load(t, d))
 		ctx := t.Context()
 		diff(t, "versions", []apps.Version{c.Apps[0].Version}, must(d.Versions(ctx, "/shop/web"))(t))
@@ -210,7 +211,8 @@ func TestRowsThatFallOut(t *testing.T) {
 		end := apps.Finished{Instance: in, End: apps.EndStopped, At: today.Add(time.Hour)}
 		dep.State, dep.Ended = apps.DeploymentCancelled, end.At
 
-		commit(t, d, l, cluster.Changes{Finished: []apps.Finished{end}, Deployments: []apps.Deployment{dep}, GoneHosts: []string{"h1", "h2"}})
+		commit(t, d, l, cluster.Changes{Finished: []apps.Finished{end}, Deployments: []apps.Deployment{dep}, GoneHosts: []string{"h1", "h2"},
+			GoneClaims: []string{in.ID, "unknown"}})
 
 		s := load(t, d)
 		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs}, s)

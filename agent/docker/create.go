@@ -46,6 +46,7 @@ type place struct {
 	sandbox      string    // directory of this instance; empty: an anonymous volume
 	commandImage string    // for apps without an image; empty: userland
 	userland     *userland // for apps without an image, where commandImage is empty
+	volumes      string    // directory of its persistent volumes
 	pidsLimit    int64
 }
 
@@ -210,6 +211,11 @@ func (s *spec) network(a *apps.App) error {
 func (s *spec) volumes(all []apps.Volume, at place) error {
 	for _, v := range all {
 		inside, outside := v.ContainerPath, v.HostPath
+		if v.Size > 0 {
+			outside = filepath.Join(at.volumes, v.ContainerPath)
+		} else if dir, ok := volumeDir(all, outside, at.volumes); ok { // another place for it (Mesos resolves it in the sandbox)
+			outside = dir
+		}
 		if !path.IsAbs(inside) {
 			inside = path.Join(sandboxPath, inside)
 		}

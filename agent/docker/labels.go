@@ -24,6 +24,7 @@ const (
 	labelGPU      = "pacer.gpu"   // whole ones
 	labelPorts    = "pacer.ports" // host ports by comma, in the order of App.Ports; 0 is none
 	labelGrace    = "pacer.grace" // SIGTERM to SIGKILL, like 10s
+	labelClaim    = "pacer.claim" // of its persistent volumes
 	labelTask     = "MESOS_TASK_ID"
 )
 
@@ -51,6 +52,9 @@ func labels(l agent.Launch) map[string]string {
 		labelGrace:    l.App.Grace().String(),
 		labelTask:     taskID(l.Instance),
 	})
+	if l.Claim != "" {
+		all[labelClaim] = l.Claim
+	}
 	return all
 }
 
@@ -65,6 +69,7 @@ func fromLabels(all map[string]string) (c agent.Container, ok bool) {
 	}
 	c.Instance = all[labelInstance]
 	c.App = apps.ID(all[labelApp])
+	c.Claim = all[labelClaim]
 	c.Version, _ = apps.ParseVersion(all[labelVersion])
 	c.Epoch, _ = strconv.ParseUint(all[labelEpoch], 10, 64)
 	c.Needs = apps.Resources{CPU: number(labelCPU), Mem: number(labelMem), Disk: number(labelDisk), GPU: number(labelGPU)}

@@ -54,6 +54,9 @@ func (d *Docker) start(ctx context.Context, l agent.Launch) (agent.Container, er
 	if err := d.makeSandbox(l.Instance); err != nil {
 		return agent.Container{}, fmt.Errorf("make its sandbox: %w", err)
 	}
+	if err := d.makeVolumes(l); err != nil {
+		return agent.Container{}, err
+	}
 	id, err := d.create(ctx, l.Instance, s)
 	if cerrdefs.IsConflict(err) {
 		return d.take(ctx, l, s, err)
@@ -69,7 +72,7 @@ func (d *Docker) start(ctx context.Context, l agent.Launch) (agent.Container, er
 
 func (d *Docker) spec(l agent.Launch) (*spec, error) {
 	at := place{
-		addr: d.config.Addr, sandbox: d.sandbox(l.Instance), commandImage: d.config.CommandImage, pidsLimit: d.config.PidsLimit,
+		addr: d.config.Addr, sandbox: d.sandbox(l.Instance), volumes: d.claimDir(l.Claim), commandImage: d.config.CommandImage, pidsLimit: d.config.PidsLimit,
 	}
 	if (l.App.Container == nil || l.App.Container.Image == "") && at.commandImage == "" {
 		if !d.local {

@@ -151,10 +151,11 @@ func (c *Client) AppTasks(ctx context.Context, id string) ([]wire.Task, error) {
 	return out.Tasks, err
 }
 
-// KillTasks stops tasks, which are replaced. It returns those that are being stopped.
-func (c *Client) KillTasks(ctx context.Context, ids ...string) ([]wire.Task, error) {
+// KillTasks stops tasks, which are replaced; with wipe their persistent volumes are
+// deleted. It returns those that are being stopped.
+func (c *Client) KillTasks(ctx context.Context, wipe bool, ids ...string) ([]wire.Task, error) {
 	var out wire.Tasks
-	_, _, err := c.do(ctx, http.MethodPost, "/v2/tasks/delete", nil, wire.TaskIDs{IDs: ids}, &out)
+	_, _, err := c.do(ctx, http.MethodPost, "/v2/tasks/delete", flags("wipe", wipe), wire.TaskIDs{IDs: ids}, &out)
 	return out.Tasks, err
 }
 

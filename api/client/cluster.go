@@ -148,9 +148,23 @@ func (c *Client) Drain(ctx context.Context, name string, on bool) (wire.Host, er
 	return out, err
 }
 
-// ForgetHost removes a host that is lost and will not come back.
-func (c *Client) ForgetHost(ctx context.Context, name string) error {
-	_, _, err := c.do(ctx, http.MethodDelete, "/pacer/v1/hosts/"+url.PathEscape(name), nil, nil, nil)
+// ForgetHost removes a host that is lost and will not come back; with wipe though
+// there are persistent volumes on it.
+func (c *Client) ForgetHost(ctx context.Context, name string, wipe bool) error {
+	_, _, err := c.do(ctx, http.MethodDelete, "/pacer/v1/hosts/"+url.PathEscape(name), flags("wipe", wipe), nil, nil)
+	return err
+}
+
+// Volumes are the persistent volumes of all apps.
+func (c *Client) Volumes(ctx context.Context) ([]wire.VolumeSet, error) {
+	var out wire.Volumes
+	err := c.get(ctx, "/pacer/v1/volumes", nil, &out)
+	return out.Volumes, err
+}
+
+// WipeVolume deletes the data of volumes that no instance uses.
+func (c *Client) WipeVolume(ctx context.Context, id string) error {
+	_, _, err := c.do(ctx, http.MethodDelete, "/pacer/v1/volumes/"+url.PathEscape(id), nil, nil, nil)
 	return err
 }
 

@@ -39,13 +39,15 @@ func hostCommand(f *clientFlags) *cobra.Command {
 		}
 		return s.Cordon(ctx, name, false)
 	})
+	var lose bool
 	remove := f.verb("remove NAME", "Forget a host that is lost and will not come back", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
-		if err := s.ForgetHost(ctx, args[0]); err != nil {
+		if err := s.ForgetHost(ctx, args[0], lose); err != nil {
 			return err
 		}
 		s.say("host %s is forgotten", args[0])
 		return nil
 	})
+	remove.Flags().BoolVar(&lose, "wipe", false, "though it has persistent volumes, which are lost with it")
 	remove.Aliases = []string{"rm"}
 	return noun("host", "Machines with a Docker engine", list, show, cordon, drainCommand(f), uncordon, remove)
 }
@@ -71,9 +73,12 @@ func taskCommand(f *clientFlags) *cobra.Command {
 		})
 	})
 	list.Aliases = []string{"ls"}
-	var scale bool
+	var scale, wipe bool
 	var w waitFlags
 	kill := f.verb("kill ID…", "Stop instances; their app replaces them, unless --scale", cobra.MinimumNArgs(1), func(ctx context.Context, s *session, args []string) error {
+		if scale && wipe {
+			return usageError("--scale and --wipe exclude each other")
+		}
 		if scale {
 			r, err := s.KillTasksAndScale(ctx, w.force, args...)
 			if err != nil {
@@ -84,12 +89,13 @@ func taskCommand(f *clientFlags) *cobra.Command {
 		if w.wait {
 			return usageError("--wait is for --scale: without it no deployment starts, the app replaces what was killed")
 		}
-		tasks, err := s.KillTasks(ctx, args...)
+		tasks, err := s.KillTasks(ctx, wipe, args...)
 		if err != nil {
 			return err
 		}
 		return print(s, wire.Tasks{Tasks: tasks}, tasks, "ID", func(t wire.Task) []any { return []any{t.ID} })
 	})
 	w.add(kill).Flags().BoolVar(&scale, "scale", false, "make the app smaller instead")
+	kill.Flags().BoolVar(&wipe, "wipe", false, "delete their persistent volumes too")
 	return noun("task", "Instances, one by one", list, kill)
 }

@@ -40,6 +40,10 @@ func TestWhatEachVerbAsksOfTheServer(t *testing.T) {
 		{"host drain h1", "PUT /pacer/v1/hosts/h1", `{"draining":true}`, host},
 		{"host uncordon h1", "PUT /pacer/v1/hosts/h1\nPUT /pacer/v1/hosts/h1", "{\"draining\":false}\n{\"cordoned\":false}", host},
 		{"host rm h1", "DELETE /pacer/v1/hosts/h1", "", ""},
+		{"host rm h1 --wipe", "DELETE /pacer/v1/hosts/h1?wipe=true", "", ""},
+		{"task kill a --wipe", "POST /v2/tasks/delete?wipe=true", `{"ids":["a"]}`, `{"tasks":[]}`},
+		{"volume ls", "GET /pacer/v1/volumes", "", `{"volumes":[]}`},
+		{"volume wipe a.instance-1", "DELETE /pacer/v1/volumes/a.instance-1", "", ""},
 	} {
 		t.Run(test.args, func(t *testing.T) {
 			if test.answer == "" {
