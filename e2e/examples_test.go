@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"time"
 
 	"pacer/examples"
+	"pacer/testbed"
 )
 
 // example reads the spec of one of the examples.
@@ -42,32 +44,77 @@ func TestTheNodeExampleAnswers(t *testing.T) {
 	}
 }
 
-func TestRedisKeepsItsDataOverARestart(t *testing.T) {
-	engines := hosts(t, 1)
-	if err := examples.Build(t.Context(), engines[0].Client(), "redis"); err != nil {
-		t.Fatal(err)
+func TestRedisKeepsItsData(t *testing.T) {
+	engines := testbed.Start(t, 2) // of its own: one of them is killed
+	for _, e := range engines {
+		if err := examples.Build(t.Context(), e.Client(), "redis"); err != nil {
+			t.Fatal(err)
+		}
 	}
 	p := dev(t, engines)
 	app := example(t, "redis/redis.json")
-	app["container"].(map[string]any)["volumes"].([]any)[0].(map[string]any)["hostPath"] = t.TempDir()
-
 	p.do("POST", "/v2/apps", app)
 	p.deployed()
-	spec := p.do("GET", "/v2/apps"+app["id"].(string), nil)["app"].(map[string]any)
-	port := spec["container"].(map[string]any)["portMappings"].([]any)[0].(map[string]any)["servicePort"]
-	addr := fmt.Sprintf("%s:%v", p.bind, port)
+	addr := p.bind + ":16379"
 	if answer := ask(t, addr, "SET who pacer"); answer != "+OK" {
 		t.Fatalf("SET: %q", answer)
 	}
-	if answer := ask(t, addr, "SAVE"); answer != "+OK" {
-		t.Fatalf("SAVE: %q", answer)
+	home := running(t, engines, "/redis", 1)[0].Engine
+	kept := func(after string) {
+		t.Helper()
+		if answer := ask(t, addr, "GET who"); answer != "$5" {
+			t.Errorf("after %s GET who: %q", after, answer)
+		}
+		if now := running(t, engines, "/redis", 1)[0].Engine; now != home {
+			t.Errorf("after %s it runs on %s, its data is on %s", after, now.Addr, home.Addr)
+		}
 	}
 
-	p.do("POST", "/v2/apps"+app["id"].(string)+"/restart", nil)
+	p.do("POST", "/v2/apps/redis/restart", nil)
 	p.deployed()
+	kept("a restart")
 
-	if answer := ask(t, addr, "GET who"); answer != "$5" {
-		t.Fatalf("after the restart GET who: %q", answer)
+	app["env"] = map[string]any{"VERSION": "2"}
+	p.do("PUT", "/v2/apps/redis", app)
+	p.deployed()
+	kept("an upgrade")
+
+	p.do("PATCH", "/v2/apps/redis", map[string]any{"instances": 0})
+	p.deployed()
+	running(t, engines, "/redis", 0)
+	p.do("PATCH", "/v2/apps/redis", map[string]any{"instances": 1})
+	p.deployed()
+	kept("a rest")
+
+	before := running(t, engines, "/redis", 1)[0].ID
+	if err := home.KillContainer(before); err != nil {
+		t.Fatal(err)
+	}
+	p.wait("another container", func() error {
+		if now := mustContainers(t, engines, "/redis"); len(now) != 1 || now[0].ID == before {
+			return fmt.Errorf("%+v", now)
+		}
+		return nil
+	})
+	kept("kill -9")
+
+	if err := errors.Join(home.Kill9(), home.Start(t.Context())); err != nil {
+		t.Fatal(err)
+	}
+	kept("the death of its engine")
+
+	p.do("DELETE", "/v2/apps/redis", nil)
+	p.deployed()
+	p.wait("its data to be wiped", func() error {
+		if left := p.do("GET", "/pacer/v1/volumes", nil)["volumes"].([]any); len(left) > 0 {
+			return fmt.Errorf("%v", left)
+		}
+		return nil
+	})
+	p.do("POST", "/v2/apps", app)
+	p.deployed()
+	if answer := ask(t, addr, "GET who"); answer != "$-1" {
+		t.Errorf("a new app has the data of the one before: %q", answer)
 	}
 }
 
@@ -86,7 +133,9 @@ func ask(t testing.TB, addr, command string) (line string) {
 		}
 		fmt.Fprintf(conn, "%s\r\n", command)
 		line, err = bufio.NewReader(conn).ReadString('\n')
-		line = strings.TrimSpace(line)
+		if line = strings.TrimSpace(line); strings.HasPrefix(line, "-LOADING") { // it reads what it had written
+			return errors.New(line)
+		}
 		return err
 	})
 	return line

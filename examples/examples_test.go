@@ -68,7 +68,7 @@ type host struct {
 func (h *host) run(t *testing.T, a *apps.App) agent.Launch {
 	t.Helper()
 	h.serial++
-	l := agent.Launch{Instance: apps.InstanceID(a.ID, 1, h.serial), App: a, Ports: []int{31000 + int(h.serial)}, Epoch: 1}
+	l := agent.Launch{Claim: "redis.instance-1", Instance: apps.InstanceID(a.ID, 1, h.serial), App: a, Ports: []int{31000 + int(h.serial)}, Epoch: 1}
 	if _, _, err := h.Start(t.Context(), l); err != nil {
 		t.Fatal(err)
 	}
@@ -134,7 +134,7 @@ func TestExamplesRunFromTheImagesThatAreBuiltHere(t *testing.T) {
 	if err := examples.Build(t.Context(), e.Client()); err != nil {
 		t.Fatal(err)
 	}
-	d, err := docker.New(e.Endpoint, docker.Config{Addr: e.Addr})
+	d, err := docker.New(e.Endpoint, docker.Config{Addr: e.Addr, DataDir: t.TempDir()})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,7 +156,6 @@ func TestExamplesRunFromTheImagesThatAreBuiltHere(t *testing.T) {
 	h.stop(t, l)
 
 	redis := spec(t, "redis/redis.json")
-	redis.Container.Volumes[0].HostPath = t.TempDir()
 	for _, c := range [][2]string{{"SET colour red", "+OK"}, {"EXISTS colour", ":1"}} { // the second by a new instance
 		l := h.run(t, redis)
 		if got := h.redis(t, l, c[0]); got != c[1] {

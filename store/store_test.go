@@ -106,7 +106,7 @@ func everything() cluster.Changes {
 	evidence.Instance = gone.ID
 	job, run := filled[apps.Job](&f), filled[apps.Run](&f)
 	job.ID, run.ID, run.Job = "nightly.backup", "20260105000000abcde", "nightly.backup"
-	claim.ID, claim.App = in.ID, in.App
+	claim.ID, claim.App, claim.Host = in.ID, in.App, in.Host
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{

@@ -212,6 +212,9 @@ func (s *spec) volumes(all []apps.Volume, at place) error {
 	for _, v := range all {
 		inside, outside := v.ContainerPath, v.HostPath
 		if v.Size > 0 {
+			if at.volumes == "" {
+				return fmt.Errorf("volume %s: a persistent one needs an agent on the engine's own machine, with a data directory", v.ContainerPath)
+			}
 			outside = filepath.Join(at.volumes, v.ContainerPath)
 		} else if dir, ok := volumeDir(all, outside, at.volumes); ok { // another place for it (Mesos resolves it in the sandbox)
 			outside = dir
