@@ -5,12 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/docker/docker/api/types/container"
@@ -472,5 +475,34 @@ func TestAnEngineThatIsAwayIsToBeTriedAgain(t *testing.T) {
 	}
 	if err := d.Watch(t.Context(), func() { t.Error("it is not connected") }, func(agent.Container) {}); err == nil {
 		t.Error("nothing can be watched")
+	}
+}
+
+func TestWhatAnAppFetchesIsThereBeforeItStarts(t *testing.T) {
+	files := http.FileServerFS(fstest.MapFS{"note": {Data: []byte("hello from afar")}, "run.sh": {Data: []byte("#!/bin/sh\ncat $MESOS_SANDBOX/sub/note\n")}})
+	server := httptest.NewServer(files)
+	t.Cleanup(server.Close)
+	for name, edit := range map[string]func(*Config){
+		"a directory of the host":  func(*Config) {},
+		"a volume of the engine's": func(c *Config) { c.DataDir = "" },
+	} {
+		d := real(t, edit)
+		a := shell("$MESOS_SANDBOX/run.sh")
+		a.User = "33"
+		a.Fetch = []apps.Artifact{{URI: server.URL + "/note", DestPath: "sub/note"}, {URI: server.URL + "/run.sh", Executable: true}}
+		l, _ := start(t, d, a)
+		if got := printed(t, d, l.Instance); !strings.Contains(got, "hello from afar") {
+			t.Errorf("with %s for a sandbox it prints %q", name, got)
+		}
+	}
+	d := real(t)
+	a := shell(forever)
+	a.Fetch = []apps.Artifact{{URI: server.URL + "/nothing"}}
+	l := launch(t, d, a)
+	if _, retry, err := d.Start(t.Context(), l); retry || err == nil || !strings.Contains(err.Error(), "/nothing: the server answered 404") {
+		t.Errorf("want to hear what could not be fetched, got %v (again: %v)", err, retry)
+	}
+	if _, ok := one(t, d, l.Instance); ok {
+		t.Error("its container stays")
 	}
 }

@@ -155,6 +155,9 @@ func (d *Docker) take(ctx context.Context, l agent.Launch, s *spec, conflict err
 }
 
 func (d *Docker) run(ctx context.Context, l agent.Launch, s *spec, id string) (agent.Container, error) {
+	if err := d.fill(ctx, l, id); err != nil {
+		return agent.Container{}, d.giveUp(ctx, l, id, err)
+	}
 	limited, cancel := context.WithTimeout(ctx, startLimit)
 	defer cancel()
 	if err := d.awaitPartings(limited, l.Ports); err != nil {

@@ -18,6 +18,7 @@ import (
 
 	"pacer/agent"
 	"pacer/agent/docker"
+	"pacer/agent/fetch"
 	"pacer/api"
 	"pacer/apps"
 	"pacer/bus"
@@ -214,8 +215,14 @@ func (n *node) openAPI() {
 	n.list.ok("ui", "http://%s/ui/", l.Addr())
 }
 
-// runnable refuses options of docker run that the agents do not know.
+// runnable refuses options of docker run that the agents do not know, and what they
+// could not fetch.
 func runnable(spec *apps.App) error {
+	for i, artifact := range spec.Fetch {
+		if err := fetch.Check(artifact); err != nil {
+			return &apps.Error{Kind: apps.Invalid, Message: "Object is not valid", Details: []apps.FieldErrors{{Path: fmt.Sprintf("/fetch(%d)/uri", i), Errors: []string{err.Error()}}}}
+		}
+	}
 	if spec.Container == nil {
 		return nil
 	}
