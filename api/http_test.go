@@ -76,6 +76,7 @@ func do(t testing.TB, server *httptest.Server, method, target, body string, head
 	if err != nil {
 		t.Fatalf("%s %s: %v", method, target, err)
 	}
+	conform(t, method, target, res.StatusCode, res.Header, string(b))
 	return exchange{res.StatusCode, res.Header, string(b)}
 }
 

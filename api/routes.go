@@ -33,6 +33,8 @@ func (d *door) routes(router chi.Router) {
 	router.HandleFunc("/health/live", d.resource(methods{"GET": d.live}))
 	router.HandleFunc("/health/ready", d.resource(methods{"GET": d.ready}))
 	router.HandleFunc("/", d.resource(methods{"GET": d.root}))
+	router.HandleFunc("/openapi.json", d.resource(methods{"GET": d.getOpenAPI}))
+	router.HandleFunc("/openapi", d.resource(methods{"GET": d.getReference}))
 	router.HandleFunc("/ui", d.serveUI)
 	router.HandleFunc("/ui/*", d.serveUI)
 
