@@ -1,6 +1,9 @@
 package apps
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // A Stamp orders the letters of one sender: a later epoch is a newer leader, a
 // later revision a newer letter of the same leader.
@@ -104,6 +107,21 @@ type Service struct {
 	Gone      bool          `json:"gone,omitempty"`      // the app was deleted
 	Ports     []ServicePort `json:"ports,omitempty"`     // in the order of App.Ports
 	Endpoints []Endpoint    `json:"endpoints,omitempty"` // ready ones, ordered by instance
+	BlueGreen *BlueGreen    `json:"blueGreen,omitempty"` // nil: the app stands for itself
+}
+
+// A BlueGreen says that apps share their traffic while the newest of them takes it
+// over: for each instance that it has ready, one of the older ones gets no new
+// requests, as long as Target instances are left.
+type BlueGreen struct {
+	Group   string `json:"group"`
+	Started string `json:"started,omitempty"` // a time; the newest is the one that sorts last
+	Target  int    `json:"target"`
+}
+
+// Same reports whether two say the same; nil is the same as nil.
+func (b *BlueGreen) Same(o *BlueGreen) bool {
+	return b == o || b != nil && o != nil && *b == *o
 }
 
 // A ServicePort is one port of an app as clients see it.
@@ -113,6 +131,21 @@ type ServicePort struct {
 	Port     int     `json:"port"`           // on the load balancer; 0 is none
 	HTTP     bool    `json:"http,omitempty"` // speaks HTTP: the balancer may read and retry requests
 	Routes   []Route `json:"routes,omitempty"`
+	// Sticky: a client stays with the instance that answered it first, by a cookie.
+	Sticky bool `json:"sticky,omitempty"`
+	// ToHTTPS: who comes to a route over plain HTTP is sent to HTTPS.
+	ToHTTPS bool `json:"toHTTPS,omitempty"`
+	// Hidden: no balancer serves it; its endpoints are told all the same.
+	Hidden bool `json:"hidden,omitempty"`
+	// Groups: balancers that are in groups themselves serve it only if they share one.
+	Groups []string `json:"groups,omitempty"`
+}
+
+// Same reports whether two ports are served in the same way.
+func (p ServicePort) Same(o ServicePort) bool {
+	return p.Name == o.Name && p.Protocol == o.Protocol && p.Port == o.Port && p.HTTP == o.HTTP &&
+		p.Sticky == o.Sticky && p.ToHTTPS == o.ToHTTPS && p.Hidden == o.Hidden &&
+		slices.Equal(p.Routes, o.Routes) && slices.Equal(p.Groups, o.Groups)
 }
 
 // A Route sends requests of a virtual host, and of a path prefix where one is

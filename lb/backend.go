@@ -40,6 +40,8 @@ type app struct {
 
 	// These belong to Balancer.Apply.
 	service  apps.Service
+	group    string     // its deployment group; mostly empty
+	own      *endpoints // without those of its deployment group
 	claims   []claim
 	backends map[string]*backend // by instance
 }
@@ -56,6 +58,7 @@ type backend struct {
 	addr     string
 	ports    []int
 	pools    []*pool // one per port
+	cookie   string  // its name in the cookie of a sticky port
 
 	inFlight atomic.Int64
 	leaving  atomic.Bool  // out of the table; takes nothing new
@@ -68,7 +71,7 @@ type backend struct {
 }
 
 func newBackend(lb *Balancer, e apps.Endpoint) *backend {
-	b := &backend{instance: e.Instance, addr: e.Addr, ports: slices.Clone(e.Ports), lb: lb}
+	b := &backend{instance: e.Instance, addr: e.Addr, ports: slices.Clone(e.Ports), cookie: cookieOf(e.Instance), lb: lb}
 	b.pools = make([]*pool, len(e.Ports))
 	for i, n := range e.Ports {
 		b.pools[i] = &pool{backend: b, port: i, addr: net.JoinHostPort(e.Addr, strconv.Itoa(n))}
@@ -85,13 +88,18 @@ func (b *backend) same(e apps.Endpoint) bool {
 func (b *backend) serves(port int) bool { return port < len(b.ports) && b.ports[port] > 0 }
 
 // acquire chooses a backend for one port of the app and counts the caller in until
-// release. It returns nil when all that there are have been tried.
+// release. It returns nil when all that there are have been tried. The instance that
+// a client is to stay with, where it names one, is taken if it is well.
 //
 // A backend that leaves the table between being chosen and being counted is let go
 // again: who asks Busy after Apply sees either nobody or everybody.
-func (a *app) acquire(port int, tried []*backend) *backend {
+func (a *app) acquire(port int, tried []*backend, stay string) *backend {
 	for {
-		b := a.endpoints.Load().choose(port, tried)
+		all := a.endpoints.Load()
+		b := all.named(stay, port, tried)
+		if b == nil {
+			b = all.choose(port, tried)
+		}
 		if b == nil {
 			return nil
 		}

@@ -35,6 +35,9 @@ type Config struct {
 	// Domain gives every app a default host: /shop/web is web.shop.DOMAIN and leads to
 	// its first port that speaks HTTP. Empty: none.
 	Domain string
+	// Groups narrow what is served to the ports that name one of them. Empty, or with
+	// "*" among them: everything.
+	Groups []string
 	// ConnsMax bounds the client connections of all listeners together: beyond it
 	// they wait to be accepted. 0 is 8192. Each may need two file descriptors.
 	ConnsMax int
@@ -56,7 +59,8 @@ type Balancer struct {
 
 	mu        sync.Mutex
 	apps      map[apps.ID]*app
-	leaving   map[*backend]*app // with something in flight
+	groups    map[string]map[*app]bool // deployment groups
+	leaving   map[*backend]*app        // with something in flight
 	listeners map[int]*listener
 	portErrs  map[int]error
 	signals   []chan<- struct{}
@@ -72,6 +76,7 @@ func New(cfg Config) *Balancer {
 		log:       cfg.Log,
 		slots:     make(chan struct{}, cfg.ConnsMax),
 		apps:      map[apps.ID]*app{},
+		groups:    map[string]map[*app]bool{},
 		leaving:   map[*backend]*app{},
 		listeners: map[int]*listener{},
 		portErrs:  map[int]error{},
@@ -98,12 +103,13 @@ func (b *Balancer) Apply(s apps.Service) bool {
 		return false
 	}
 	if a == nil {
-		a = &app{id: s.App, stats: new(appStats), backends: map[string]*backend{}}
+		a = &app{id: s.App, stats: new(appStats), own: new(endpoints), backends: map[string]*backend{}}
 		a.endpoints.Store(&endpoints{})
 		b.apps[s.App] = a
 	}
 	old := a.service
 	a.service = s
+	left := b.join(a, s)
 	if s.Gone {
 		delete(b.apps, s.App)
 		b.route(a, nil)
@@ -112,14 +118,13 @@ func (b *Balancer) Apply(s apps.Service) bool {
 	}
 	// New endpoints first: a new route never leads to the old ones' ports.
 	b.setEndpoints(a, s.Endpoints)
-	if a.claims == nil || !slices.EqualFunc(old.Ports, s.Ports, samePort) {
-		b.route(a, claims(a, s, b.cfg.Domain))
+	if left != "" {
+		b.publishGroup(left)
+	}
+	if a.claims == nil || !slices.EqualFunc(old.Ports, s.Ports, apps.ServicePort.Same) {
+		b.route(a, claims(a, s, b.cfg))
 	}
 	return true
-}
-
-func samePort(x, y apps.ServicePort) bool {
-	return x.Protocol == y.Protocol && x.Port == y.Port && x.HTTP == y.HTTP && slices.Equal(x.Routes, y.Routes)
 }
 
 // setEndpoints gives the app its endpoints. Backends that stay keep their
@@ -139,7 +144,8 @@ func (b *Balancer) setEndpoints(a *app, all []apps.Endpoint) {
 			next.good = append(next.good, be)
 		}
 	}
-	a.endpoints.Store(next)
+	a.own = next
+	b.publish(a)
 	for id, be := range a.backends {
 		if stay[id] != be {
 			be.leave()
@@ -178,7 +184,7 @@ func (b *Balancer) route(a *app, next []claim) {
 
 func (b *Balancer) warnOfRivals(host string, rules []rule) {
 	for i := 1; i < len(rules); i++ {
-		if x, y := rules[i-1], rules[i]; x.path == y.path && x.app != y.app && !y.auto {
+		if x, y := rules[i-1], rules[i]; x.path == y.path && x.app != y.app && !y.auto && !x.app.sharesWith(y.app) {
 			b.log.Warn("two apps claim one route", "host", host, "path", x.path, "served", x.app.id, "ignored", y.app.id)
 		}
 	}

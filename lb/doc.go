@@ -14,6 +14,6 @@
 // requests read it without a lock and a change costs what changed. A backend that
 // left the table finishes what it has; [Balancer.Busy] names those that still do.
 //
-// What is not here yet: HTTP/2, gRPC and TLS, sticky sessions, and UDP service
+// What is not here yet: HTTP/2, gRPC and TLS, and UDP service
 // ports (they are listed in [Stats] as not served).
 package lb

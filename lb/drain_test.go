@@ -140,7 +140,7 @@ func TestLoadGoesToTheLessBusy(t *testing.T) {
 	e.serve(t, web("/web", "example.com"), a, backendOf(t, "b", says("b")))
 	toA := 0
 	for range 200 {
-		be := e.apps["/web"].acquire(0, nil)
+		be := e.apps["/web"].acquire(0, nil, "")
 		if be.instance == "a" {
 			toA++
 		}

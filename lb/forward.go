@@ -32,6 +32,7 @@ type exchange struct {
 	body *replay // nil: the request has none
 
 	header  http.Header // to send
+	stay    string      // the instance the client had, as its cookie says; mostly empty
 	upgrade string      // the protocol the client wants to switch to
 	tried   []*backend  // they are not asked again
 	replays int
@@ -52,7 +53,14 @@ func (b *Balancer) forward(w http.ResponseWriter, r *http.Request, to rule) {
 		x.refuse(http.StatusNotImplemented, "CONNECT is not served here")
 		return
 	}
+	if to.toHTTPS && !overHTTPS(r) {
+		x.redirect()
+		return
+	}
 	x.header, x.upgrade = requestHeader(r)
+	if to.sticky {
+		x.stay = takeCookie(x.header)
+	}
 	if r.Body != nil && r.Body != http.NoBody && r.ContentLength != 0 {
 		x.body = &replay{source: r.Body}
 		defer x.finishBody()
@@ -62,7 +70,7 @@ func (b *Balancer) forward(w http.ResponseWriter, r *http.Request, to rule) {
 	}
 	var last error
 	for range attemptsMax {
-		backend := to.app.acquire(to.port, x.tried)
+		backend := to.app.acquire(to.port, x.tried, x.stay)
 		if backend == nil {
 			break
 		}
@@ -91,6 +99,9 @@ func (x *exchange) attempt(b *backend) (again bool, err error) {
 	}
 	if x.body != nil {
 		x.body.commit()
+	}
+	if x.rule.sticky && b.cookie != x.stay {
+		setCookie(x.w.Header(), res.Header, b.cookie)
 	}
 	x.answer(res)
 	return false, nil

@@ -133,7 +133,7 @@ func TestTheDefaultHostLeadsToTheFirstPortThatSpeaksHTTP(t *testing.T) {
 		{[]apps.ServicePort{tcp, http, http}, 1},
 		{[]apps.ServicePort{udp, both}, 1},
 	} {
-		if got := webPort(c.ports); got != c.want {
+		if got := webPort(c.ports, Config{}); got != c.want {
 			t.Errorf("%+v: want port %d, got %d", c.ports, c.want, got)
 		}
 	}

@@ -22,6 +22,9 @@ type rule struct {
 	port int  // index into the app's ports
 	auto bool // the host is the app's default one: it yields to a label's
 	kind kind // of a service port
+
+	sticky  bool // clients stay with their instance
+	toHTTPS bool // plain HTTP is sent to HTTPS
 }
 
 // A kind is how a service port is carried.
@@ -94,11 +97,14 @@ type claim struct {
 }
 
 // claims is all the traffic that a service asks for.
-func claims(a *app, s apps.Service, domain string) []claim {
+func claims(a *app, s apps.Service, cfg Config) []claim {
 	var all []claim
 	for i, p := range s.Ports {
+		if !cfg.serves(p) {
+			continue
+		}
 		for _, route := range p.Routes {
-			all = append(all, claim{host: canonicalHost(route.Host), rule: rule{path: strings.TrimRight(route.Path, "/"), app: a, port: i}})
+			all = append(all, claim{host: canonicalHost(route.Host), rule: rule{path: strings.TrimRight(route.Path, "/"), app: a, port: i, sticky: p.Sticky, toHTTPS: p.ToHTTPS}})
 		}
 		if p.Port > 0 {
 			k := carryHTTP
@@ -108,19 +114,28 @@ func claims(a *app, s apps.Service, domain string) []claim {
 			case !p.HTTP:
 				k = carryTCP
 			}
-			all = append(all, claim{port: p.Port, rule: rule{app: a, port: i, kind: k}})
+			all = append(all, claim{port: p.Port, rule: rule{app: a, port: i, kind: k, sticky: p.Sticky}})
 		}
 	}
-	if i := webPort(s.Ports); i >= 0 && domain != "" {
-		all = append(all, claim{host: canonicalHost(s.App.DNSName() + "." + domain), rule: rule{app: a, port: i, auto: true}})
+	if i := webPort(s.Ports, cfg); i >= 0 && cfg.Domain != "" {
+		all = append(all, claim{host: canonicalHost(s.App.DNSName() + "." + cfg.Domain), rule: rule{app: a, port: i, auto: true, sticky: s.Ports[i].Sticky}})
 	}
 	return all
 }
 
+// serves reports whether a port is for a balancer of these groups.
+func (c *Config) serves(p apps.ServicePort) bool {
+	if p.Hidden {
+		return false
+	}
+	return len(c.Groups) == 0 || slices.Contains(c.Groups, "*") ||
+		slices.ContainsFunc(c.Groups, func(group string) bool { return slices.Contains(p.Groups, group) })
+}
+
 // webPort is the port that an app's default host leads to: the first that is known
 // to speak HTTP, else the first that carries TCP; -1 where there is none.
-func webPort(ports []apps.ServicePort) int {
-	tcp := func(p apps.ServicePort) bool { return p.Protocol != "udp" }
+func webPort(ports []apps.ServicePort, cfg Config) int {
+	tcp := func(p apps.ServicePort) bool { return p.Protocol != "udp" && cfg.serves(p) }
 	if i := slices.IndexFunc(ports, func(p apps.ServicePort) bool { return p.HTTP && tcp(p) }); i >= 0 {
 		return i
 	}

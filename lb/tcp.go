@@ -67,7 +67,7 @@ func (b *Balancer) carry(ctx context.Context, n int, client *slotConn) {
 
 	var tried []*backend
 	for range attemptsMax {
-		backend := rule.app.acquire(rule.port, tried)
+		backend := rule.app.acquire(rule.port, tried, "")
 		if backend == nil {
 			break
 		}

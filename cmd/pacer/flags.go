@@ -24,6 +24,7 @@ type nodeConfig struct {
 	LBHTTP   string
 	LBBind   string
 	LBDomain string
+	LBGroup  string
 	LBAddr   string
 	DNS      string
 	Domain   string
@@ -63,6 +64,7 @@ func (c *nodeConfig) lbFlags(cmd *cobra.Command) {
 	f.StringVar(&c.LBHTTP, "lb-http", "127.0.0.1:8000", "address of the load balancer, by virtual host; off: none")
 	f.StringVar(&c.LBBind, "lb-bind", "127.0.0.1", "address that service ports are bound on; off: none")
 	f.StringVar(&c.LBDomain, "lb-domain", "localhost", "every app answers to APP.DOMAIN on the load balancer; off: none")
+	f.StringVar(&c.LBGroup, "lb-group", "", "serve only ports whose label HAPROXY_GROUP names one of these, comma-separated (default: all)")
 	f.StringVar(&c.LBAddr, "lb-address", "", "address that DNS names load balancers by (default: --lb-bind)")
 	f.StringVar(&c.DNS, "dns", "127.0.0.1:8053", "address of the name server, UDP and TCP; off: none")
 	f.StringVar(&c.Domain, "domain", "pacer", "zone of the name server")

@@ -278,7 +278,7 @@ func (n *node) openBalancer() {
 	}
 	var targets []lb.Target
 	if n.cfg.LBHTTP != "" || n.cfg.LBBind != "" {
-		n.balancer = lb.New(lb.Config{Name: n.cfg.Name, Bind: n.cfg.LBBind, Domain: n.cfg.LBDomain, Log: n.log})
+		n.balancer = lb.New(lb.Config{Name: n.cfg.Name, Bind: n.cfg.LBBind, Domain: n.cfg.LBDomain, Groups: strings.FieldsFunc(n.cfg.LBGroup, func(r rune) bool { return r == ',' || r == ' ' }), Log: n.log})
 		targets = append(targets, n.balancer)
 		var l net.Listener
 		if n.cfg.LBHTTP != "" {

@@ -17,7 +17,7 @@ func (s *State) serve(a *app) {
 	if spec == nil {
 		spec = a.spec
 	}
-	next := apps.Service{App: spec.ID, Ports: spec.ServicePorts()}
+	next := apps.Service{App: spec.ID, Ports: spec.ServicePorts(), BlueGreen: spec.BlueGreen()}
 	for _, in := range a.instances {
 		if in.State == apps.Running && in.Ready {
 			next.Endpoints = append(next.Endpoints, in.endpoint(len(spec.Ports)))
@@ -46,9 +46,7 @@ func (s *State) serve(a *app) {
 func sameService(a, b *apps.Service) bool {
 	return slices.EqualFunc(a.Endpoints, b.Endpoints, func(x, y apps.Endpoint) bool {
 		return x.Instance == y.Instance && x.Version == y.Version && x.Host == y.Host && x.Addr == y.Addr && x.Suspect == y.Suspect && slices.Equal(x.Ports, y.Ports)
-	}) && slices.EqualFunc(a.Ports, b.Ports, func(x, y apps.ServicePort) bool {
-		return x.Name == y.Name && x.Protocol == y.Protocol && x.Port == y.Port && x.HTTP == y.HTTP && slices.Equal(x.Routes, y.Routes)
-	})
+	}) && slices.EqualFunc(a.Ports, b.Ports, apps.ServicePort.Same) && a.BlueGreen.Same(b.BlueGreen)
 }
 
 // putService sends a letter with this step; of one app only the newest goes out.
