@@ -58,6 +58,7 @@ type Docker struct {
 	local  bool // the engine is on this machine and shares its file system
 
 	pulls group
+	gpus  gpus
 
 	life context.Context // until Close
 	end  context.CancelFunc

@@ -86,6 +86,9 @@ func startFault(l agent.Launch, err error) error {
 	if strings.Contains(text, "invalid reference format") && l.App.Container != nil {
 		return &fault{message: fmt.Sprintf("%q is not the name of an image", l.App.Container.Image), err: err}
 	}
+	if strings.Contains(text, "could not select device driver") {
+		return &fault{message: "this host's engine cannot give out GPUs: it lacks the NVIDIA container toolkit", err: err}
+	}
 	if cerrdefs.IsNotFound(err) && strings.Contains(text, "network") {
 		return &fault{message: fmt.Sprintf("this host has no container network %q: make it with docker network create",
 			strings.Join(l.App.Networks, ", ")), err: err}

@@ -22,6 +22,7 @@ const (
 	labelMem      = "pacer.mem"   // MiB
 	labelDisk     = "pacer.disk"  // MiB
 	labelGPU      = "pacer.gpu"   // whole ones
+	labelGPUs     = "pacer.gpus"  // the numbers of those it has, by comma
 	labelPorts    = "pacer.ports" // host ports by comma, in the order of App.Ports; 0 is none
 	labelGrace    = "pacer.grace" // SIGTERM to SIGKILL, like 10s
 	labelClaim    = "pacer.claim" // of its persistent volumes

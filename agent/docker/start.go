@@ -57,6 +57,12 @@ func (d *Docker) start(ctx context.Context, l agent.Launch) (agent.Container, er
 	if err := d.makeVolumes(l); err != nil {
 		return agent.Container{}, err
 	}
+	numbers, release, err := d.gpusOf(ctx, l)
+	if err != nil {
+		return agent.Container{}, err
+	}
+	defer release()
+	s.useGPUs(numbers)
 	id, err := d.create(ctx, l.Instance, s)
 	if cerrdefs.IsConflict(err) {
 		return d.take(ctx, l, s, err)
