@@ -1,7 +1,7 @@
 package placement
 
 import (
-	"fmt"
+	"cmp"
 	"maps"
 	"slices"
 
@@ -28,12 +28,23 @@ type Hold struct {
 
 // A Board is the hosts and who holds what of them.
 type Board struct {
-	hosts  []*host // ordered by name
-	byName map[string]*host
-	roles  map[string]apps.Resources // what each role holds
-	crowds map[crowdKey]*crowd
-	total  apps.Resources // of all hosts, closed or not
-	grew   bool
+	hosts    []*host // ordered by name, unless shuffled
+	shuffled bool
+	byName   map[string]*host
+	roles    map[string]*roleBook
+	crowds   map[crowdKey]*crowd
+	total    apps.Resources         // of all hosts, closed or not
+	shapes   map[apps.Resources]int // how many hosts have so much
+	grew     bool
+	fairness Fairness
+	policy   Policy
+	slots    int32   // host.slot given out so far
+	spare    []int32 // slots given back
+	classes  map[string]int32
+
+	index
+	round round
+	trace trace
 }
 
 type host struct {
@@ -43,37 +54,35 @@ type host struct {
 	held  int  // holds that are booked
 	free  apps.Resources
 	ports ports
-}
 
-// A crowd is the placed instances of one app that share a configuration: what
-// constraints and spreading look at. Instances of an older configuration are about
-// to go and do not count (Marathon 1.10).
-type crowd struct {
-	total int
-	hosts map[string]int // by host name
-	zones map[string]int
-}
-
-type crowdKey struct {
-	app    apps.ID
-	config apps.Version
+	slot  int32 // its number while it is on the board
+	class int32 // hosts of one class have the same zone, region and attributes
+	place       // in the index
 }
 
 // NewBoard is an empty cluster.
 func NewBoard() *Board {
-	return &Board{byName: map[string]*host{}, roles: map[string]apps.Resources{}, crowds: map[crowdKey]*crowd{}}
+	return &Board{byName: map[string]*host{}, roles: map[string]*roleBook{}, crowds: map[crowdKey]*crowd{},
+		shapes: map[apps.Resources]int{}, classes: map[string]int32{}, index: index{zoneIDs: map[string]int32{}}}
 }
 
 // SetHost makes an offer, new or changed.
 func (b *Board) SetHost(o Offer) {
 	h := b.host(o.Host.Name)
+	b.count(h, -1)
 	b.total = b.total.Minus(h.Host.Total).Plus(o.Host.Total)
 	h.free = h.free.Plus(o.Host.Total.Minus(h.Host.Total))
-	if o.Host.Zone != h.Host.Zone {
-		b.moveZone(h, o.Host.Zone)
+	if h.known && (o.Host.Zone != h.Host.Zone || o.Host.Region != h.Host.Region || !maps.Equal(o.Host.Attributes, h.Host.Attributes)) {
+		b.moveValues(h, o.Host.Zone)
 	}
-	h.ports.ranges = o.Host.Ports
+	if !h.known {
+		b.moveValues(h, o.Host.Zone)
+	}
+	h.ports.setRanges(o.Host.Ports)
 	h.Offer, h.known = o, true
+	h.class = b.classOf(&o.Host)
+	b.count(h, +1)
+	b.relist(h)
 	b.grew = true
 }
 
@@ -83,95 +92,111 @@ func (b *Board) RemoveHost(name string) {
 	if h == nil {
 		return
 	}
+	b.count(h, -1)
 	b.total = b.total.Minus(h.Host.Total)
 	h.free = h.free.Minus(h.Host.Total)
-	h.Offer, h.known, h.ports.ranges = Offer{Host: apps.Host{Name: name, Zone: h.Host.Zone}}, false, nil
+	h.ports.setRanges(nil)
+	h.Offer, h.known = Offer{Host: apps.Host{Name: name, Zone: h.Host.Zone}}, false
+	b.moveValues(h, h.Host.Zone) // it has no attributes any more
 	b.dropIdle(h)
+}
+
+// count keeps the number of hosts of each shape.
+func (b *Board) count(h *host, sign int) {
+	if !h.known {
+		return
+	}
+	if b.shapes[h.Host.Total] += sign; b.shapes[h.Host.Total] == 0 {
+		delete(b.shapes, h.Host.Total)
+	}
 }
 
 func (b *Board) host(name string) *host {
 	h := b.byName[name]
 	if h == nil {
-		h = &host{name: name}
+		h = &host{name: name, Offer: Offer{Host: apps.Host{Name: name}}}
+		if n := len(b.spare); n > 0 {
+			h.slot, b.spare = b.spare[n-1], b.spare[:n-1]
+		} else {
+			h.slot = b.slots
+			b.slots++
+		}
 		b.byName[name] = h
-		i, _ := slices.BinarySearchFunc(b.hosts, name, func(h *host, name string) int {
-			if h.name < name {
-				return -1
-			} else if h.name > name {
-				return 1
-			}
-			return 0
-		})
-		b.hosts = slices.Insert(b.hosts, i, h)
+		if n := len(b.hosts); n > 0 && b.hosts[n-1].name > name {
+			b.shuffled = true
+		}
+		b.hosts = append(b.hosts, h)
+		b.stale = true
 	}
 	return h
+}
+
+// inOrder is all hosts, by name.
+func (b *Board) inOrder() []*host {
+	if b.shuffled {
+		slices.SortFunc(b.hosts, func(x, y *host) int { return cmp.Compare(x.name, y.name) })
+		b.shuffled = false
+	}
+	return b.hosts
 }
 
 func (b *Board) dropIdle(h *host) {
 	if !h.known && h.held == 0 {
 		delete(b.byName, h.name)
 		b.hosts = slices.DeleteFunc(b.hosts, func(o *host) bool { return o == h })
+		b.spare = append(b.spare, h.slot)
+		b.stale = true
 	}
 }
 
-// moveZone keeps the crowds' counts by zone true when a host changes its own.
-func (b *Board) moveZone(h *host, zone string) {
-	for _, c := range b.crowds {
-		if n := c.hosts[h.name]; n > 0 {
-			c.addZone(h.Host.Zone, -n)
-			c.addZone(zone, n)
+// moveValues keeps the crowds' counts true when a host changes its zone or attributes.
+func (b *Board) moveValues(h *host, zone string) {
+	from, to := b.zoneID(h.Host.Zone), b.zoneID(zone)
+	if h.held > 0 {
+		for _, c := range b.crowds {
+			if n := c.hosts[h.slot]; n > 0 {
+				c.addZone(from, -n)
+				c.addZone(to, n)
+			}
+			c.byField = nil
 		}
 	}
+	b.stale = true
 }
 
 // Hold books an instance on its host. Instances found on a host are booked even
 // where they do not fit any more: the host's free amount may become negative.
-func (b *Board) Hold(in Hold) { b.book(in, 1) }
+func (b *Board) Hold(in Hold) {
+	h := b.host(in.Host)
+	b.book(h, b.crowd(in.App), b.role(in.Role).app(in.App.ID), in.Needs, in.Ports, 1)
+}
 
 // Release gives back what Hold booked.
 func (b *Board) Release(in Hold) {
-	b.book(in, -1)
+	h, c, a := b.host(in.Host), b.crowd(in.App), b.role(in.Role).app(in.App.ID)
+	b.book(h, c, a, in.Needs, in.Ports, -1)
+	b.grown(h)
 	b.grew = true
+	b.dropApp(a)
+	b.dropCrowd(c)
+	b.dropIdle(h)
 }
 
-func (b *Board) book(in Hold, sign int) {
-	h := b.host(in.Host)
-	amount := in.Needs
+func (b *Board) book(h *host, c *crowd, a *appBook, needs apps.Resources, taken []int, sign int) {
+	amount := needs
 	if sign < 0 {
-		amount = apps.Resources{}.Minus(in.Needs)
+		amount = apps.Resources{}.Minus(needs)
 	}
 	h.held += sign
 	h.free = h.free.Minus(amount)
-	b.roles[in.Role] = b.roles[in.Role].Plus(amount)
-	if b.roles[in.Role] == (apps.Resources{}) {
-		delete(b.roles, in.Role)
-	}
-	for _, p := range in.Ports {
+	for _, p := range taken {
 		if p > 0 {
 			h.ports.book(p, sign)
 		}
 	}
-	key := crowdKey{in.App.ID, in.App.ConfigAt}
-	c := b.crowds[key]
-	if c == nil {
-		c = &crowd{hosts: map[string]int{}, zones: map[string]int{}}
-		b.crowds[key] = c
-	}
-	c.total += sign
-	if c.hosts[h.name] += sign; c.hosts[h.name] == 0 {
-		delete(c.hosts, h.name)
-	}
-	c.addZone(h.Host.Zone, sign)
-	if c.total == 0 {
-		delete(b.crowds, key)
-	}
-	b.dropIdle(h)
-}
-
-func (c *crowd) addZone(zone string, n int) {
-	if c.zones[zone] += n; c.zones[zone] == 0 {
-		delete(c.zones, zone)
-	}
+	b.moveLevel(h)
+	a.book(needs, amount, sign)
+	c.book(b, h, int32(sign))
 }
 
 // Grew reports, once, whether room may have become free since it was asked last:
@@ -186,59 +211,21 @@ func (b *Board) Grew() bool {
 func (b *Board) Total() apps.Resources { return b.total }
 
 // Held is what each role holds.
-func (b *Board) Held() map[string]apps.Resources { return maps.Clone(b.roles) }
+func (b *Board) Held() map[string]apps.Resources {
+	out := make(map[string]apps.Resources, len(b.roles))
+	for name, r := range b.roles {
+		if r.held != (apps.Resources{}) {
+			out[name] = r.held
+		}
+	}
+	return out
+}
 
 // Hosts is the number of hosts that were offered.
 func (b *Board) Hosts() int {
 	n := 0
-	for _, h := range b.hosts {
-		if h.known {
-			n++
-		}
+	for _, many := range b.shapes {
+		n += many
 	}
 	return n
-}
-
-// Check recomputes the books from what is held and says where they differ; nil
-// when they are true and no host is given more than it has.
-func (b *Board) Check(holds []Hold) error {
-	fresh := NewBoard()
-	for _, h := range b.hosts {
-		if h.known {
-			fresh.SetHost(h.Offer)
-		} else {
-			fresh.host(h.name).Offer = h.Offer
-		}
-	}
-	for _, in := range holds {
-		fresh.Hold(in)
-	}
-	if len(fresh.hosts) != len(b.hosts) {
-		return fmt.Errorf("%d hosts on the board, %d recomputed", len(b.hosts), len(fresh.hosts))
-	}
-	for i, h := range b.hosts {
-		f := fresh.hosts[i]
-		if h.name != f.name || h.held != f.held || h.free != f.free || !maps.Equal(h.ports.used, f.ports.used) {
-			return fmt.Errorf("host %s: free %+v ports %v on the board; host %s: free %+v ports %v recomputed",
-				h.name, h.free, h.ports.used, f.name, f.free, f.ports.used)
-		}
-		if h.known && !(apps.Resources{}).Fits(h.free) {
-			return fmt.Errorf("host %s is given more than it has: free %+v", h.name, h.free)
-		}
-		for p, n := range h.ports.used {
-			if n > 1 {
-				return fmt.Errorf("host %s: port %d is given %d times", h.name, p, n)
-			}
-		}
-	}
-	if !maps.Equal(b.roles, fresh.roles) || b.total != fresh.total || len(b.crowds) != len(fresh.crowds) {
-		return fmt.Errorf("roles %v total %+v on the board; roles %v total %+v recomputed", b.roles, b.total, fresh.roles, fresh.total)
-	}
-	for key, c := range b.crowds {
-		f := fresh.crowds[key]
-		if f == nil || f.total != c.total || !maps.Equal(f.hosts, c.hosts) || !maps.Equal(f.zones, c.zones) {
-			return fmt.Errorf("app %s: crowd %+v on the board, %+v recomputed", key.app, c, f)
-		}
-	}
-	return nil
 }

@@ -11,22 +11,17 @@ import (
 )
 
 // accepts applies Marathon's constraints (the rules of its version 1.9 for
-// GROUP_BY). A host without the attribute passes only UNLIKE. The answer is empty,
-// or the constraint that fails, for people.
-func (b *Board) accepts(app *apps.App, c *crowd, h *host) string {
-	for _, con := range app.Constraints {
+// GROUP_BY). A host without the attribute passes only UNLIKE. The answer is -1, or the
+// index of the constraint that fails, and whether the host lacks the attribute. c is nil
+// where nothing is placed.
+func (b *Board) accepts(app *apps.App, c *crowd, h *host) (failed int, missing bool) {
+	for i, con := range app.Constraints {
 		value, has := attribute(&h.Host, con.Field)
-		if !has {
-			if con.Operator == "UNLIKE" {
-				continue
-			}
-			return "no attribute " + con.Field
-		}
-		if !b.holds(con, c, value) {
-			return describe(con)
+		if has && !b.holds(con, c, value) || !has && con.Operator != "UNLIKE" {
+			return i, !has
 		}
 	}
-	return ""
+	return -1, false
 }
 
 func describe(c apps.Constraint) string {
@@ -39,12 +34,12 @@ func describe(c apps.Constraint) string {
 func (b *Board) holds(con apps.Constraint, c *crowd, value string) bool {
 	switch con.Operator {
 	case "UNIQUE":
-		return b.count(c, con.Field, value) == 0
+		return b.counts(c, con.Field)[value] == 0
 	case "CLUSTER":
 		if con.Value != "" {
 			return value == con.Value
 		}
-		return c == nil || b.count(c, con.Field, value) > 0
+		return c == nil || b.counts(c, con.Field)[value] > 0
 	case "LIKE":
 		return matches(con.Value, value)
 	case "UNLIKE":
@@ -52,59 +47,58 @@ func (b *Board) holds(con apps.Constraint, c *crowd, value string) bool {
 	case "IS":
 		return same(con.Value, value)
 	case "MAX_PER":
-		most, err := strconv.Atoi(con.Value)
-		return err == nil && b.count(c, con.Field, value) < most
+		return b.counts(c, con.Field)[value] < mostPer(con)
 	case "GROUP_BY":
-		groups, _ := strconv.Atoi(con.Value)
 		counts := b.counts(c, con.Field)
 		mine, seen := counts[value]
 		if !seen {
 			return true
 		}
-		least := math.MaxInt
+		least := int32(math.MaxInt32)
 		for _, n := range counts {
 			least = min(least, n)
 		}
-		return len(counts) >= groups && mine == least
+		return len(counts) >= groupsOf(con) && mine == least
 	default:
 		panic(fmt.Sprintf("placement: no case for the operator %q", con.Operator))
 	}
 }
 
-// count is how many of the crowd are on hosts with this value of the field.
-func (b *Board) count(c *crowd, field, value string) int {
-	if c == nil {
+// mostPer is the value of a MAX_PER; what is no number allows none.
+func mostPer(con apps.Constraint) int32 {
+	n, err := strconv.ParseInt(con.Value, 10, 32)
+	if err != nil {
 		return 0
 	}
-	switch field {
-	case "hostname", "@hostname":
-		return c.hosts[value]
-	case "@zone":
-		return c.zones[value]
-	}
-	return b.counts(c, field)[value]
+	return int32(n)
 }
 
-func (b *Board) counts(c *crowd, field string) map[string]int {
+// groupsOf is the value of a GROUP_BY: how many groups there must be.
+func groupsOf(con apps.Constraint) int {
+	n, _ := strconv.Atoi(con.Value)
+	return n
+}
+
+// counts is how many of the crowd are on hosts with each value of the field; values
+// that none is on are left out.
+func (b *Board) counts(c *crowd, field string) map[string]int32 {
 	if c == nil {
 		return nil
 	}
-	switch field {
-	case "hostname", "@hostname":
-		return c.hosts
-	case "@zone":
-		return c.zones
+	if counts := c.byField[field]; counts != nil {
+		return counts
 	}
-	counts := map[string]int{}
-	for name, n := range c.hosts {
-		h := b.byName[name]
-		if h == nil {
-			continue
-		}
-		if value, has := attribute(&h.Host, field); has {
+	counts := map[string]int32{}
+	for _, h := range b.hosts {
+		n := c.hosts[h.slot]
+		if value, has := attribute(&h.Host, field); has && n != 0 {
 			counts[value] += n
 		}
 	}
+	if c.byField == nil {
+		c.byField = map[string]map[string]int32{}
+	}
+	c.byField[field] = counts
 	return counts
 }
 

@@ -2,8 +2,6 @@ package placement
 
 import (
 	"cmp"
-	"container/heap"
-	"fmt"
 	"slices"
 
 	"pacer/apps"
@@ -12,7 +10,7 @@ import (
 // An Ask is one instance that needs a host.
 type Ask struct {
 	Instance string
-	Serial   uint64 // order within the role: first come, first served
+	Serial   uint64 // order within the app: first come, first served
 	App      *apps.App
 	Role     string
 }
@@ -23,6 +21,7 @@ type Allocation struct {
 	Host     string
 	Addr     string
 	Ports    []int // host ports in the order of App.Ports; 0 is none
+	Ask      int   // its index in what Place was asked
 }
 
 // A Refusal is why an app's instances got no host. The counts of Reasons add up to
@@ -42,211 +41,152 @@ type Reason struct {
 	Hosts int
 }
 
-// Marathon's reject reasons, in the order in which the filters are asked.
-const (
-	AgentMaintenance      = "AgentMaintenance"
-	UnfulfilledRole       = "UnfulfilledRole"
-	UnfulfilledConstraint = "UnfulfilledConstraint"
-	InsufficientCpus      = "InsufficientCpus"
-	InsufficientMemory    = "InsufficientMemory"
-	InsufficientDisk      = "InsufficientDisk"
-	InsufficientGpus      = "InsufficientGpus"
-	InsufficientPorts     = "InsufficientPorts"
-)
-
-// Place serves asks until none fits: always the role with the smallest dominant
-// share first; when its next ask fits nowhere that one is refused and the role's
-// next is tried, so nothing that can run is left out. Within a role it is first
-// come, first served.
+// Place serves asks until none fits: always the role with the smallest share first,
+// and of it the app with the smallest share; when its next ask fits nowhere that one is
+// refused and the next is tried, so nothing that can run is left out. Within an app it
+// is first come, first served. What lies within a role's guarantee comes before all
+// else, and nothing goes above a role's limit. Placed is valid until the next Place.
 func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
-	line := b.line(asks)
-	var asked []*apps.App              // in the order of refused
-	refusedApps := map[crowdKey]bool{} // room only shrinks within a round: no need to ask twice
-	for len(line) > 0 {
-		q := line[0]
-		ask := q.asks[0]
-		q.asks = q.asks[1:]
-		key := crowdKey{ask.App.ID, ask.App.ConfigAt}
-		if !refusedApps[key] {
-			if h, ports := b.choose(ask.App); h != nil {
-				hold := Hold{App: ask.App, Host: h.name, Role: ask.Role, Needs: ask.App.Needs, Ports: ports}
-				b.Hold(hold)
-				placed = append(placed, Allocation{ask.Instance, h.name, h.Host.Addr, ports})
-				q.key = dominantShare(b.roles[q.role], b.total)
-			} else {
-				refusedApps[key] = true
-				refused = append(refused, b.Explain(ask.App))
-				asked = append(asked, ask.App)
-			}
-		}
-		if len(q.asks) == 0 {
-			heap.Pop(&line)
-		} else {
-			heap.Fix(&line, 0)
-		}
-	}
-	for i, app := range asked { // when all who fit have their place
-		refused[i].Hint = b.Suggest(app).String()
-	}
-	return placed, refused
-}
-
-// line lets the roles queue up.
-func (b *Board) line(asks []Ask) queues {
-	byRole := map[string]*queue{}
-	var line queues
-	for _, ask := range asks {
-		q := byRole[ask.Role]
-		if q == nil {
-			q = &queue{role: ask.Role, key: dominantShare(b.roles[ask.Role], b.total)}
-			byRole[ask.Role] = q
-			line = append(line, q)
-		}
-		q.asks = append(q.asks, ask)
-	}
-	for _, q := range line {
-		slices.SortFunc(q.asks, func(a, b Ask) int { return cmp.Compare(a.Serial, b.Serial) })
-	}
-	heap.Init(&line)
-	return line
-}
-
-// choose is the best host that passes every filter: it spreads an app over zones,
-// then over hosts, and puts it where the largest part is free. Ties go to the name.
-func (b *Board) choose(app *apps.App) (best *host, ports []int) {
-	c := b.crowds[crowdKey{app.ID, app.ConfigAt}]
-	var bestRank rank
-	for _, h := range b.hosts {
-		if !h.known || h.Closed != "" || !app.Needs.Fits(h.free) {
+	r := &b.round
+	b.queue(asks)
+	refused, askers := b.sift()
+	b.form()
+	r.placed = r.placed[:0]
+	for len(r.line) > 0 {
+		role := r.line[0]
+		a := role.lots[role.pick]
+		h := b.hostFor(a)
+		if h == nil {
+			refused, askers = b.refuse(a, refused, askers)
+			b.advance(role.pick, b.alike(a))
 			continue
 		}
-		r := h.rank(c)
+		ask := r.ask(a)
+		taken := r.portsOf(len(ask.App.Ports))
+		h.ports.take(ask.App, taken)
+		if b.trace.on() {
+			b.trace.note(b, a, h.name)
+		}
+		b.book(h, a.crowd, a, ask.App.Needs, taken, 1)
+		r.placed = append(r.placed, Allocation{ask.Instance, h.name, h.Host.Addr, taken, int(r.order[a.from])})
+		b.served(role.pick)
+	}
+	for i, ask := range askers { // when all who fit have their place
+		refused[i].Hint = b.suggest(ask.App, b.role(ask.Role)).String()
+	}
+	b.close()
+	return r.placed, refused
+}
+
+// sift takes those out of the line whom no host takes as it is: they are blocked, and
+// what they need does not count for others any more.
+func (b *Board) sift() (refused []Refusal, askers []Ask) {
+	r := &b.round
+	if len(r.lots) > 1 {
+		for _, a := range r.lots {
+			for a.from < a.to && b.hostFor(a) == nil {
+				refused, askers = b.refuse(a, refused, askers)
+				if a.from += b.alike(a); a.from < a.to {
+					b.face(a)
+				}
+			}
+			if a.from == a.to {
+				r.want(a, -1)
+				a.need = vector{}
+				a.role.lots = slices.DeleteFunc(a.role.lots, func(o *appBook) bool { return o == a })
+			}
+		}
+		r.line = slices.DeleteFunc(r.line, func(role *roleBook) bool { return len(role.lots) == 0 })
+	}
+	r.wanted = r.stillWanted()
+	return refused, askers
+}
+
+// hostFor is the best host for the lot's next ask; nil if there is none.
+func (b *Board) hostFor(a *appBook) *host {
+	if a.role.above(&a.need) >= 0 {
+		return nil
+	}
+	return b.find(a.crowd, &a.asked.Needs)
+}
+
+// alike is how many of the lot's next asks are for the same: room only shrinks within
+// a round, so there is no need to ask twice.
+func (b *Board) alike(a *appBook) (n int32) {
+	r := &b.round
+	for i := a.from; i < a.to && r.asks[r.order[i]].App.ConfigAt == a.asked.ConfigAt; i++ {
+		n++
+	}
+	return n
+}
+
+func (b *Board) refuse(a *appBook, refused []Refusal, askers []Ask) ([]Refusal, []Ask) {
+	if b.trace.on() {
+		b.trace.note(b, a, "")
+	}
+	ask := b.round.ask(a)
+	for _, r := range refused {
+		if r.App == ask.App.ID && r.Config == ask.App.ConfigAt {
+			return refused, askers
+		}
+	}
+	return append(refused, b.explain(ask.App, a.role)), append(askers, *ask)
+}
+
+// portsOf is room for n ports of an allocation, of which many are made at once.
+func (r *round) portsOf(n int) []int {
+	const many = 1024
+	if n == 0 {
+		return nil
+	}
+	if len(r.ports) < n {
+		r.ports = make([]int, max(many, n))
+	}
+	out := r.ports[:n:n]
+	r.ports = r.ports[n:]
+	return out
+}
+
+// scan is what find answers, found by looking at every host; tried is how many it
+// looked at.
+func (b *Board) scan(app *apps.App, c *crowd, needs *apps.Resources) (best *host, tried int) {
+	if c != nil && c.total == 0 {
+		c = nil
+	}
+	policy := rulesOf(app, b.policy).policy
+	var bestRank rank
+	for _, h := range b.inOrder() {
+		tried++
+		if !h.known || h.Closed != "" || !needs.Fits(h.free) {
+			continue
+		}
+		r := b.rankOf(h, c, policy)
 		if best != nil && r.compare(bestRank) >= 0 {
 			continue
 		}
-		if b.accepts(app, c, h) != "" {
-			continue
+		if failed, _ := b.accepts(app, c, h); failed < 0 && h.ports.lacks(app) == 0 {
+			best, bestRank = h, r
 		}
-		taken, _, lacking := h.ports.take(app)
-		if lacking != "" {
-			continue
-		}
-		best, bestRank, ports = h, r, taken
 	}
-	if best != nil {
-		_, best.ports.next, _ = best.ports.take(app)
-	}
-	return best, ports
+	return best, tried
 }
 
-// A rank orders feasible hosts; the smaller is the better.
-type rank struct {
-	inZone, onHost int
-	used           share // the fuller of cpu and memory
-}
+// A rank orders feasible hosts; the smaller is the better, ties go to the name.
+// Spreading looks at an app's instances in the zone, then on the host, then at how full
+// the host is; packing only at how full it is.
+type rank struct{ inZone, onHost, fullness int32 }
 
-func (h *host) rank(c *crowd) rank {
-	var r rank
+func (b *Board) rankOf(h *host, c *crowd, policy Policy) rank {
+	if policy == Pack {
+		return rank{fullness: -h.fullness()}
+	}
+	r := rank{fullness: h.fullness()}
 	if c != nil {
-		r.onHost = c.hosts[h.name]
-		if h.Host.Zone != "" {
-			r.inZone = c.zones[h.Host.Zone]
-		}
+		r.inZone, r.onHost = c.onZone(b.zoneOf(h)), c.hosts[h.slot]
 	}
-	r.used = dominantShare(h.Host.Total.Minus(h.free), h.Host.Total)
 	return r
 }
 
 func (r rank) compare(o rank) int {
-	return cmp.Or(cmp.Compare(r.inZone, o.inZone), cmp.Compare(r.onHost, o.onHost), r.used.compare(o.used))
-}
-
-// Explain says, host by host, why an instance of the app would not be placed now.
-// Hosts that would take it do not appear, so it is a refusal only when the reasons
-// add up to all hosts.
-func (b *Board) Explain(app *apps.App) Refusal {
-	c := b.crowds[crowdKey{app.ID, app.ConfigAt}]
-	out := Refusal{App: app.ID, Config: app.ConfigAt}
-	index := map[string]int{}
-	most := map[string]int64{} // of what is lacking, on the host that has most
-	for _, h := range b.hosts {
-		if !h.known {
-			continue
-		}
-		out.Hosts++
-		code, text, free := b.refuses(app, c, h)
-		if code == "" {
-			continue
-		}
-		key := code + text
-		i, seen := index[key]
-		if !seen {
-			i = len(out.Reasons)
-			index[key] = i
-			out.Reasons = append(out.Reasons, Reason{Code: code, Text: text})
-			most[key] = free
-		}
-		out.Reasons[i].Hosts++
-		most[key] = max(most[key], free)
-	}
-	for i := range out.Reasons {
-		r := &out.Reasons[i]
-		r.Text = lacking(app, r.Code, r.Text, most[r.Code+r.Text])
-	}
-	slices.SortStableFunc(out.Reasons, func(a, b Reason) int { return cmp.Compare(b.Hosts, a.Hosts) })
-	return out
-}
-
-// lacking says what there is too little of, for people; most is what the host with
-// most of it has. Of another reason it is the text.
-func lacking(app *apps.App, code, text string, most int64) string {
-	most = max(most, 0)
-	switch code {
-	case InsufficientCpus:
-		return fmt.Sprintf("too little cpu (needs %s, most free %s)", cores(app.Needs.CPU), cores(most))
-	case InsufficientMemory:
-		return fmt.Sprintf("too little memory (needs %d MiB, most free %d)", app.Needs.Mem, most)
-	case InsufficientDisk:
-		return fmt.Sprintf("too little disk (needs %d MiB, most free %d)", app.Needs.Disk, most)
-	case InsufficientGpus:
-		return fmt.Sprintf("too few gpus (needs %d, most free %d)", app.Needs.GPU, most)
-	}
-	return text
-}
-
-// refuses is the first filter that the host does not pass; free is how much it has
-// of what is lacking.
-func (b *Board) refuses(app *apps.App, c *crowd, h *host) (code, text string, free int64) {
-	if h.Closed != "" {
-		return AgentMaintenance, h.Closed, 0
-	}
-	if con := b.accepts(app, c, h); con != "" {
-		return UnfulfilledConstraint, con, 0
-	}
-	switch n := app.Needs; {
-	case n.CPU > h.free.CPU:
-		return InsufficientCpus, "", h.free.CPU
-	case n.Mem > h.free.Mem:
-		return InsufficientMemory, "", h.free.Mem
-	case n.Disk > h.free.Disk:
-		return InsufficientDisk, "", h.free.Disk
-	case n.GPU > h.free.GPU:
-		return InsufficientGpus, "", h.free.GPU
-	}
-	if _, _, lacking := h.ports.take(app); lacking != "" {
-		return InsufficientPorts, lacking, 0
-	}
-	return "", "", 0
-}
-
-// cores writes thousandths of a core as cores: 1500 is "1.5".
-func cores(milli int64) string {
-	s := fmt.Sprintf("%d.%03d", milli/1000, milli%1000)
-	for s[len(s)-1] == '0' {
-		s = s[:len(s)-1]
-	}
-	if s[len(s)-1] == '.' {
-		s = s[:len(s)-1]
-	}
-	return s
+	return cmp.Or(cmp.Compare(r.inZone, o.inZone), cmp.Compare(r.onHost, o.onHost), cmp.Compare(r.fullness, o.fullness))
 }

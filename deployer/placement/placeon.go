@@ -18,23 +18,22 @@ func (b *Board) PlaceOn(name string, ask Ask, kept Hold) (Allocation, *Refusal) 
 	reason := Reason{Code: AgentMaintenance, Text: "not known any more", Hosts: 1}
 	if h != nil && h.known {
 		h.free = h.free.Plus(kept.Needs)
-		code, text, most := b.refuses(&free, nil, h)
+		why, most := b.refuses(&free, nil, h)
 		h.free = h.free.Minus(kept.Needs)
-		if code == "" {
+		if why.code == "" {
 			b.Release(kept)
-			ports, h.ports.next, _ = h.ports.take(ask.App)
+			ports = b.round.portsOf(len(ask.App.Ports))
+			h.ports.take(ask.App, ports)
 			b.Hold(Hold{App: ask.App, Host: name, Role: ask.Role, Needs: ask.App.Needs, Ports: ports})
 			return Allocation{Instance: ask.Instance, Host: name, Addr: h.Host.Addr, Ports: ports}, nil
 		}
-		reason = Reason{Code: code, Text: lacking(&free, code, text, most), Hosts: 1}
+		reason = Reason{Code: why.code, Text: lacking(&free, why.code, why.text(&free), most), Hosts: 1}
 	}
 	reason.Text += " (" + name + ", where its volumes are)"
 	refusal := &Refusal{App: ask.App.ID, Config: ask.App.ConfigAt, Reasons: []Reason{reason}, Hosts: 1}
-	others := 0
-	for _, o := range b.hosts {
-		if o.known && o != h {
-			others++
-		}
+	others := b.Hosts()
+	if h != nil && h.known {
+		others--
 	}
 	if others > 0 {
 		refusal.Hosts += others

@@ -19,6 +19,7 @@ type Suggestion struct {
 	Relax  []apps.Constraint // a host would take it without these
 	Add    *apps.Resources   // a new host with so much free would take it,
 	Where  []apps.Constraint // if it fulfils these
+	Raise  string            // this limit stands in the way, whatever hosts have
 }
 
 // leastPart is the smallest part of its needs, one in so many, that is worth being
@@ -28,31 +29,44 @@ const leastPart = 10
 // Suggest works out what would make a host take one more instance of the app. It
 // prefers what changes least; ties go to the name of the host.
 func (b *Board) Suggest(app *apps.App) Suggestion {
+	role := b.roles[app.FairRole()]
+	if role == nil {
+		role = &roleBook{}
+	}
+	return b.suggest(app, role)
+}
+
+func (b *Board) suggest(app *apps.App, role *roleBook) Suggestion {
 	s := Suggestion{Needs: app.Needs}
-	c := b.crowds[crowdKey{app.ID, app.ConfigAt}]
+	needs := vectorOf(app.Needs)
+	if i := role.above(&needs); i >= 0 {
+		s.Raise = fmt.Sprintf("%s of role %s", kindNames[i], role.name)
+		return s
+	}
+	c := b.peek(app)
 	leastCut, fewest, best := int64(-1), 0, 0
-	for _, h := range b.hosts {
+	for _, h := range b.inOrder() {
 		if !h.known {
 			continue
 		}
 		fits := app.Needs.Fits(h.free)
-		_, _, lacking := h.ports.take(app)
+		lacking := h.ports.lacks(app)
 		broken := b.broken(app, c, h)
 		switch open := h.Closed == ""; {
-		case !open && fits && lacking == "" && len(broken) == 0:
+		case !open && fits && lacking == 0 && len(broken) == 0:
 			if rank := openingRank(h.Closed); s.Open == "" || rank < best {
 				s.Open, s.Closed, best = h.name, h.Closed, rank
 			}
-		case open && !fits && lacking == "" && len(broken) == 0:
+		case open && !fits && lacking == 0 && len(broken) == 0:
 			needs, cut, ok := lower(app.Needs, h.free)
 			if ok && (s.Lower == nil || cut < leastCut) {
 				s.Lower, leastCut = &needs, cut
 			}
-		case open && fits && lacking != "" && len(broken) == 0:
+		case open && fits && lacking != 0 && len(broken) == 0:
 			if taken := h.ports.demanded(app); s.Ports == nil && len(taken) > 0 {
 				s.Ports = taken
 			}
-		case open && fits && lacking == "" && len(broken) > 0:
+		case open && fits && lacking == 0 && len(broken) > 0:
 			if s.Relax == nil || len(broken) < fewest {
 				s.Relax, fewest = broken, len(broken)
 			}
@@ -115,12 +129,12 @@ func (p *ports) demanded(app *apps.App) (taken []int) {
 		if want <= 0 {
 			continue
 		}
-		if p.used[want] > 0 || slices.Contains(taken, want) {
+		if p.used(want) || slices.Contains(taken, want) {
 			taken = append(taken, want)
 		}
 		free.Ports[i].Host = 0
 	}
-	if _, _, lacking := p.take(&free); lacking != "" {
+	if lacking := p.lacks(&free); lacking != 0 {
 		return nil
 	}
 	slices.Sort(taken)
@@ -166,6 +180,9 @@ func (b *Board) newcomer(app *apps.App, c *crowd) (where []apps.Constraint, ok b
 func (s Suggestion) String() string {
 	var parts []string
 	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if s.Raise != "" {
+		add("raise the limit of %s", s.Raise)
+	}
 	switch s.Closed {
 	case "":
 	case "cordoned":
