@@ -157,6 +157,9 @@ func (s *spec) command(a *apps.App, image bool) {
 		s.config.Entrypoint = a.Args[:1]
 		s.config.Cmd = a.Args[1:]
 	}
+	if s.userland != nil && s.userland.init != "" {
+		s.config.Entrypoint = append([]string{s.userland.init, "-g", "--"}, s.config.Entrypoint...)
+	}
 }
 
 // ports publishes on the host's address alone.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -237,9 +238,9 @@ func TestACommandWithoutAnImageRunsOnTheHostsUserland(t *testing.T) {
 	cancel()
 	logs.Wait()
 	lines := strings.Split(out.String(), "\n")
-	if lines[0] != sandboxPath || lines[1] != "nobody" || lines[2] != "note" || !slices.Contains(lines, "1") ||
+	if lines[0] != sandboxPath || lines[1] != "nobody" || lines[2] != "note" || !slices.ContainsFunc(lines, func(l string) bool { pid, err := strconv.Atoi(l); return err == nil && pid < 10 }) ||
 		strings.Count(out.String(), "Read-only") != 2 {
-		t.Errorf("its directory is its own sandbox, it is process 1, /etc and /usr are read-only; but %q", lines)
+		t.Errorf("its directory is its own sandbox, its processes are its own, /etc and /usr are read-only; but %q", lines)
 	}
 	if note, err := os.ReadFile(filepath.Join(d.sandbox(l.Instance), "note")); err != nil || string(note) != "private\n" {
 		t.Errorf("the sandbox has %q, %v", note, err)
@@ -479,7 +480,7 @@ func TestAnEngineThatIsAwayIsToBeTriedAgain(t *testing.T) {
 }
 
 func TestWhatAnAppFetchesIsThereBeforeItStarts(t *testing.T) {
-	files := http.FileServerFS(fstest.MapFS{"note": {Data: []byte("hello from afar")}, "run.sh": {Data: []byte("#!/bin/sh\ncat $MESOS_SANDBOX/sub/note\n")}})
+	files := http.FileServerFS(fstest.MapFS{"note": {Data: []byte("hello from afar\n")}, "run.sh": {Data: []byte("#!/bin/sh\ncat $MESOS_SANDBOX/sub/note\n")}})
 	server := httptest.NewServer(files)
 	t.Cleanup(server.Close)
 	for name, edit := range map[string]func(*Config){
@@ -505,4 +506,22 @@ func TestWhatAnAppFetchesIsThereBeforeItStarts(t *testing.T) {
 	if _, ok := one(t, d, l.Instance); ok {
 		t.Error("its container stays")
 	}
+}
+
+func TestACommandOfTheHostsUserlandObeysSIGTERM(t *testing.T) {
+	d := real(t)
+	if u, err := d.userland(); err != nil || u.init == "" {
+		t.Skipf("the host has no init program: %v", err)
+	}
+	for _, cmd := range []string{"sleep 600", "sleep 600 | sleep 600; true"} {
+		l, _ := start(t, d, &apps.App{Network: apps.NetworkHost, Cmd: cmd})
+		if err := d.Stop(t.Context(), l.Instance, 20*time.Second); err != nil {
+			t.Fatal(err)
+		}
+		if c, ok := one(t, d, l.Instance); !ok || c.Running || c.ExitCode != 143 {
+			t.Errorf("%s: want it ended by SIGTERM, 143, got %+v", cmd, c)
+		}
+	}
+	l, _ := start(t, d, &apps.App{Network: apps.NetworkHost, Cmd: "exit 3"})
+	eventually(t, "its end", func() bool { c, ok := one(t, d, l.Instance); return ok && !c.Running && c.ExitCode == 3 })
 }

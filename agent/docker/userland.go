@@ -23,7 +23,13 @@ type userland struct {
 	image string   // its name tells what is in it
 	binds []string // of the host's directories
 	tree  []byte   // the image, as a tar archive
+	init  string   // a program that passes signals on, of the host; empty: it has none
 }
+
+// initPrograms are tini by its names. As the first process of a container it hands
+// SIGTERM to all others: a command that is the first itself would ignore it, unlike in
+// Mesos.
+var initPrograms = []string{"usr/bin/docker-init", "usr/bin/tini", "usr/libexec/docker/docker-init"}
 
 // programDirs are the host's directories that hold programs. Where the host has a
 // link instead (/bin is usr/bin on a merged /usr), so has the image.
@@ -74,6 +80,11 @@ func readUserland(root string) (*userland, error) {
 		case st.IsDir():
 			u.binds = append(u.binds, at+":/"+name+":ro")
 			err = errors.Join(err, dir(name, 0o755))
+		}
+	}
+	for _, name := range slices.Backward(initPrograms) {
+		if st, e := os.Stat(filepath.Join(root, name)); e == nil && st.Mode().IsRegular() && st.Mode()&0o111 != 0 {
+			u.init = "/" + name
 		}
 	}
 	if err := errors.Join(err, w.Close()); err != nil {
