@@ -45,6 +45,7 @@ type View interface {
 	LastFailure(id apps.ID) (apps.Finished, bool)
 	Services() []apps.Service // ordered by app
 	Claims() []apps.Claim     // ordered by app and age
+	Roles() (roles []deployer.RoleStatus, total apps.Resources)
 }
 
 // A Reader is the store as this package needs it: the past.
@@ -63,6 +64,8 @@ type Reader interface {
 	Deployments(ctx context.Context, limit int) ([]apps.Deployment, error)
 	// Failures are up to limit ends of an app's instances that nobody asked for, newest first.
 	Failures(ctx context.Context, app apps.ID, limit int) ([]apps.Failure, error)
+	// RoleVersions are what a role was set to, newest first.
+	RoleVersions(ctx context.Context, name string) ([]apps.Role, error)
 }
 
 // A LogStreamer fetches what instances print from their hosts.

@@ -12,6 +12,7 @@ import (
 	"pacer/apps"
 	"pacer/deployer"
 	"pacer/deployer/cluster"
+	"pacer/deployer/placement"
 )
 
 // A ledger keeps what a leader has committed, and the past, in memory: it is a View
@@ -28,6 +29,8 @@ type ledger struct {
 	order       []string // of deployments
 	hosts       map[string]apps.Host
 	claims      map[string]apps.Claim
+	roles       map[string][]apps.Role // newest first
+	setRoles    map[string]bool
 	waits       map[apps.ID]cluster.Wait
 	services    map[apps.ID]apps.Service
 	notices     []apps.Notice
@@ -45,8 +48,8 @@ func newLedger() *ledger {
 	return &ledger{
 		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{}, instances: map[string]apps.Instance{},
 		failures: map[apps.ID]apps.Finished{}, gone: map[apps.ID][]apps.Finished{}, evidence: map[string]apps.Evidence{}, deployments: map[string]apps.Deployment{}, hosts: map[string]apps.Host{},
-		claims: map[string]apps.Claim{},
-		waits:  map[apps.ID]cluster.Wait{}, services: map[apps.ID]apps.Service{}, listeners: map[chan apps.Notice]bool{},
+		claims: map[string]apps.Claim{}, roles: map[string][]apps.Role{}, setRoles: map[string]bool{},
+		waits: map[apps.ID]cluster.Wait{}, services: map[apps.ID]apps.Service{}, listeners: map[chan apps.Notice]bool{},
 		leader: deployer.Leader{Name: "s1", URL: "http://10.0.0.1:8080", Epoch: 7, Self: true},
 	}
 }
@@ -83,6 +86,13 @@ func (l *ledger) apply(fx cluster.Effects) {
 	}
 	for _, h := range fx.Save.Hosts {
 		l.hosts[h.Name] = h
+	}
+	for _, r := range fx.Save.Roles {
+		l.roles[r.Name] = append([]apps.Role{r}, l.roles[r.Name]...)
+		l.setRoles[r.Name] = true
+	}
+	for _, name := range fx.Save.GoneRoles {
+		delete(l.setRoles, name)
 	}
 	for _, row := range fx.Save.Claims {
 		l.claims[row.ID] = row
@@ -289,6 +299,49 @@ func (l *ledger) Claims() (list []apps.Claim) {
 		list = append(list, l.claims[id])
 	}
 	return list
+}
+
+// Roles adds up what the deployer's View keeps added up.
+func (l *ledger) Roles() (list []deployer.RoleStatus, total apps.Resources) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	by := map[string]*deployer.RoleStatus{}
+	at := func(name string) *deployer.RoleStatus {
+		if by[name] == nil {
+			by[name] = &deployer.RoleStatus{}
+		}
+		return by[name]
+	}
+	for _, h := range l.hosts {
+		total = total.Plus(h.Total)
+	}
+	held := map[string]apps.Resources{}
+	for _, in := range l.instances {
+		if r := at(in.Role); in.Host == "" {
+			r.Waiting, r.Wanted = r.Waiting+1, r.Wanted.Plus(in.Needs)
+		} else {
+			r.Instances++
+			held[in.Role] = held[in.Role].Plus(in.Needs)
+		}
+	}
+	for name := range l.setRoles {
+		at(name)
+	}
+	for _, name := range slices.Sorted(maps.Keys(by)) {
+		role := apps.Role{Name: name}
+		if l.setRoles[name] {
+			role = l.roles[name][0]
+		}
+		by[name].RoleShare = placement.ShareOf(role, l.setRoles[name], held[name], total)
+		list = append(list, *by[name])
+	}
+	return list, total
+}
+
+func (p past) RoleVersions(_ context.Context, name string) ([]apps.Role, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.roles[name], nil
 }
 
 func (l *ledger) Services() (list []apps.Service) {

@@ -30,6 +30,7 @@ var described = []any{
 	wire.Deployment{}, wire.Queue{}, wire.Info{}, wire.Leader{}, wire.Plugins{}, wire.Error{}, wire.Message{}, wire.GroupInfo{}, wire.GroupUpdate{}, wire.GroupSteps{},
 	wire.Hosts{}, wire.HostUpdate{}, wire.Discovered{}, wire.DeploymentStatus{}, wire.DeploymentList{}, wire.LeaderInfo{}, wire.Forecast{},
 	wire.FailureList{}, wire.Explanation{}, wire.Volumes{},
+	wire.Roles{}, wire.RoleUpdate{}, wire.RoleDetail{}, wire.Decisions{},
 }
 
 // special are the types that write themselves in more than one form.

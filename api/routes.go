@@ -43,6 +43,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/v2/events", d.resource(methods{"GET": d.getEvents}))
 		router.HandleFunc("/pacer/v1/logs/*", d.resource(methods{"GET": d.getInstanceLogs}))
 		router.HandleFunc("/pacer/v1/apps/*", d.pacerApps)
+		router.HandleFunc("/pacer/v1/roles", d.resource(methods{"GET": d.listRoles}))
 	})
 	router.Group(func(router chi.Router) {
 		router.Use(d.led, middleware.Compress(5, "application/json", "text/plain"))
@@ -70,6 +71,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/deployments/{id}", d.resource(methods{"GET": d.getDeployment}))
 		router.HandleFunc("/pacer/v1/volumes", d.resource(methods{"GET": d.listVolumes}))
 		router.HandleFunc("/pacer/v1/volumes/{id}", d.resource(methods{"DELETE": d.wipeVolume}))
+		router.HandleFunc("/pacer/v1/roles/{role}", d.resource(methods{"GET": d.getRole, "PUT": d.setRole, "DELETE": d.dropRole}))
 		router.HandleFunc("/pacer/v1/plan", d.resource(methods{"POST": d.plan}))
 		router.HandleFunc("/pacer/v1/leader", d.resource(methods{"GET": d.getPacerLeader}))
 	})
@@ -130,7 +132,7 @@ func (d *door) pacerApps(w http.ResponseWriter, r *http.Request) {
 	path := rest(r, "/pacer/v1/apps")
 	if n := len(path); n > 1 {
 		verbs := map[string]answer{
-			"logs": d.getAppLogs(path[:n-1]), "failures": d.listFailures(path[:n-1]), "explain": d.explain(path[:n-1]),
+			"logs": d.getAppLogs(path[:n-1]), "failures": d.listFailures(path[:n-1]), "explain": d.explain(path[:n-1]), "decisions": d.decisions(path[:n-1]),
 		}
 		if handle, ok := verbs[path[n-1]]; ok {
 			d.resource(methods{"GET": handle})(w, r)

@@ -39,5 +39,5 @@ func (s *streamWriter) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 // isStream reports whether a request is for events or logs.
 func isStream(r *http.Request) bool {
 	p := r.URL.Path
-	return strings.HasSuffix(p, "/v2/events") || strings.HasPrefix(p, "/pacer/v1/") && (strings.HasSuffix(p, "/logs") || strings.HasPrefix(p, "/pacer/v1/logs/"))
+	return strings.HasSuffix(p, "/v2/events") || p == "/pacer/v1/roles" || strings.HasPrefix(p, "/pacer/v1/") && (strings.HasSuffix(p, "/logs") || strings.HasPrefix(p, "/pacer/v1/logs/"))
 }

@@ -113,6 +113,7 @@ type Notice struct {
 	Deployment *Deployment `json:"deployment,omitempty"`
 	Job        JobID       `json:"job,omitempty"`
 	Run        *Run        `json:"run,omitempty"` // as it was then
+	Role       *Role       `json:"role,omitempty"`
 	Host       string      `json:"host,omitempty"`
 	Message    string      `json:"message,omitempty"`
 	ClientIP   string      `json:"clientIp,omitempty"`

@@ -29,6 +29,8 @@ type View struct {
 	runs       map[apps.JobID]map[string]apps.Run
 	runJobs    map[string]apps.JobID // by run
 	claims     map[string]apps.Claim
+	roles      map[string]apps.Role
+	tallies    map[string]*tally // by role
 }
 
 type appView struct {
@@ -43,9 +45,9 @@ func newView(stored cluster.Stored) *View {
 		apps: map[apps.ID]*appView{}, instances: map[string]*apps.Instance{},
 		running: map[string]apps.Deployment{}, ended: map[string]apps.Deployment{}, hosts: map[string]apps.Host{}, services: map[apps.ID]apps.Service{},
 		jobs: map[apps.JobID]*apps.Job{}, runs: map[apps.JobID]map[string]apps.Run{}, runJobs: map[string]apps.JobID{},
-		claims: map[string]apps.Claim{},
+		claims: map[string]apps.Claim{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{},
 	}
-	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims})
+	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles})
 	return v
 }
 
@@ -72,10 +74,17 @@ func (v *View) fold(c cluster.Changes) {
 		v.app(spec.ID).spec = spec
 	}
 	for _, in := range c.Instances {
+		if old := v.instances[in.ID]; old != nil {
+			v.count(old, -1)
+		}
+		v.count(&in, 1)
 		v.instances[in.ID] = &in
 		v.app(in.App).instances[in.ID] = &in
 	}
 	for _, f := range c.Finished {
+		if old := v.instances[f.ID]; old != nil {
+			v.count(old, -1)
+		}
 		delete(v.instances, f.ID)
 		a := v.app(f.App)
 		delete(a.instances, f.ID)
@@ -111,6 +120,12 @@ func (v *View) fold(c cluster.Changes) {
 	}
 	for _, id := range c.GoneClaims {
 		delete(v.claims, id)
+	}
+	for _, r := range c.Roles {
+		v.roles[r.Name] = r
+	}
+	for _, name := range c.GoneRoles {
+		delete(v.roles, name)
 	}
 }
 

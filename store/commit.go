@@ -44,8 +44,11 @@ type (
 		from, column string
 		keys         []string
 	}
-	// trim keeps the newest versionsMax versions of the apps.
-	trim struct{ apps []string }
+	// trim keeps the newest versionsMax versions of each.
+	trim struct {
+		sql string
+		of  []string
+	}
 	// serial sets the number of the newest instance.
 	serial struct{ to int64 }
 	// advance sets the number of the newest event; it fails unless the one before
@@ -89,6 +92,8 @@ var (
 	runsTable        = newTable("runs", 1, "id", "job", "doc")
 	hostsTable       = newTable("hosts", 1, "name", "doc")
 	claimsTable      = newTable("claims", 1, "id", "app", "host", "doc")
+	rolesTable       = newTable("roles", 1, "name", "doc")
+	roleVersions     = newTable("role_versions", 2, "name", "version#", "doc")
 	eventsTable      = newTable("events", 0, "seq#", "at#", "type", "doc")
 )
 
@@ -104,11 +109,18 @@ func (t *table) onConflict() string {
 	return " ON CONFLICT (" + strings.Join(t.cols[:t.key], ", ") + ") DO UPDATE SET " + strings.Join(sets, ", ")
 }
 
-// versionsMax is how many specs of an app are kept.
+// versionsMax is how many specs of an app, and settings of a role, are kept.
 const versionsMax = 50
 
-var trimSQL = fmt.Sprintf(`DELETE FROM app_versions WHERE app = $1 AND version <
-	(SELECT version FROM app_versions WHERE app = $1 ORDER BY version DESC LIMIT 1 OFFSET %d)`, versionsMax-1)
+var (
+	trimApps  = trimSQL("app_versions", "app")
+	trimRoles = trimSQL("role_versions", "name")
+)
+
+func trimSQL(table, key string) string {
+	return fmt.Sprintf(`DELETE FROM %[1]s WHERE %[2]s = $1 AND version <
+	(SELECT version FROM %[1]s WHERE %[2]s = $1 ORDER BY version DESC LIMIT 1 OFFSET %[3]d)`, table, key, versionsMax-1)
+}
 
 const serialSQL = `UPDATE meta SET serial = $1 WHERE id = 1`
 
@@ -127,7 +139,7 @@ func plan(c *cluster.Changes) ([]write, error) {
 		func(a *apps.App) string { return fmt.Sprint(a.ID, " ", int64(a.Version)) },
 		func(a *apps.App) []any { return []any{string(a.ID), int64(a.Version)} })
 	if len(c.Apps) > 0 {
-		p.writes = append(p.writes, trim{texts(each(c.Apps, func(a *apps.App) apps.ID { return a.ID }))})
+		p.writes = append(p.writes, trim{trimApps, texts(each(c.Apps, func(a *apps.App) apps.ID { return a.ID }))})
 	}
 	putAll(&p, instancesTable, c.Instances,
 		func(in apps.Instance) string { return in.ID }, func(in apps.Instance) []any { return []any{in.ID, string(in.App), in.Host} })
@@ -154,6 +166,13 @@ func plan(c *cluster.Changes) ([]write, error) {
 	putAll(&p, claimsTable, c.Claims, func(c apps.Claim) string { return c.ID },
 		func(c apps.Claim) []any { return []any{c.ID, string(c.App), c.Host} })
 	p.drop("claims", "id", c.GoneClaims)
+	putAll(&p, rolesTable, c.Roles, func(r apps.Role) string { return r.Name }, func(r apps.Role) []any { return []any{r.Name} })
+	putAll(&p, roleVersions, c.Roles, func(r apps.Role) string { return fmt.Sprint(r.Name, " ", int64(r.Version)) },
+		func(r apps.Role) []any { return []any{r.Name, int64(r.Version)} })
+	if len(c.Roles) > 0 {
+		p.writes = append(p.writes, trim{trimRoles, each(c.Roles, func(r apps.Role) string { return r.Name })})
+	}
+	p.drop("roles", "name", c.GoneRoles)
 	if c.Serial != 0 {
 		p.writes = append(p.writes, serial{int64(c.Serial)})
 	}

@@ -56,7 +56,10 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Runs, err = readAll[apps.Run](ctx, tx, `SELECT doc FROM runs ORDER BY id`); err != nil {
 		return s, err
 	}
-	s.Claims, err = readAll[apps.Claim](ctx, tx, `SELECT doc FROM claims ORDER BY id`)
+	if s.Claims, err = readAll[apps.Claim](ctx, tx, `SELECT doc FROM claims ORDER BY id`); err != nil {
+		return s, err
+	}
+	s.Roles, err = readAll[apps.Role](ctx, tx, `SELECT doc FROM roles ORDER BY name`)
 	return s, err
 }
 

@@ -172,8 +172,8 @@ func enqueue(w write, queue func(what, query string, args ...any)) {
 	case drop:
 		queue("delete from "+w.from, "DELETE FROM "+w.from+" WHERE "+w.column+" = ANY($1)", w.keys)
 	case trim:
-		for _, app := range w.apps {
-			queue("trim versions", trimSQL, app)
+		for _, key := range w.of {
+			queue("trim versions", w.sql, key)
 		}
 	case serial:
 		queue("serial", serialSQL, w.to)

@@ -149,3 +149,12 @@ func (d *DB) Leader(ctx context.Context) (holder, url string, epoch uint64, ok b
 	}
 	return holder, url, uint64(e), true, nil
 }
+
+// RoleVersions are what a role was set to, newest first; none where it never was.
+func (d *DB) RoleVersions(ctx context.Context, name string) ([]apps.Role, error) {
+	roles, err := readAll[apps.Role](ctx, d.read, `SELECT doc FROM role_versions WHERE name = $1 ORDER BY version DESC LIMIT $2`, name, versionsMax)
+	if err != nil {
+		return nil, failed("read what a role was", err)
+	}
+	return roles, nil
+}

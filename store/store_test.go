@@ -101,6 +101,8 @@ func everything() cluster.Changes {
 	running, ended, host := filled[apps.Deployment](&f), filled[apps.Deployment](&f), filled[apps.Host](&f)
 	first, second := filled[apps.Notice](&f), filled[apps.Notice](&f)
 	evidence, claim := filled[apps.Evidence](&f), filled[apps.Claim](&f)
+	role := filled[apps.Role](&f)
+	role.Name = "shop"
 	app.ID, in.App, gone.App, evidence.App = "/shop/web", "/shop/web", "/shop/web", "/shop/web"
 	in.ID, in.Host, gone.ID = "shop_web.instance-1", "h1", "shop_web.instance-0"
 	evidence.Instance = gone.ID
@@ -111,7 +113,7 @@ func everything() cluster.Changes {
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{
 		Apps: []*apps.App{&app}, Instances: []apps.Instance{in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
-		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim},
+		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim}, Roles: []apps.Role{role},
 		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run},
 		Notices: []apps.Notice{first, second}, Serial: 7,
 	}
@@ -131,7 +133,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 
 		diff(t, "loaded", cluster.Stored{
 			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: c.Instances,
-			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Jobs: c.Jobs, Runs: c.Runs,
+			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs,
 		}, load(t, d))
 		ctx := t.Context()
 		diff(t, "versions", []apps.Version{c.Apps[0].Version}, must(d.Versions(ctx, "/shop/web"))(t))
@@ -212,10 +214,11 @@ func TestRowsThatFallOut(t *testing.T) {
 		dep.State, dep.Ended = apps.DeploymentCancelled, end.At
 
 		commit(t, d, l, cluster.Changes{Finished: []apps.Finished{end}, Deployments: []apps.Deployment{dep}, GoneHosts: []string{"h1", "h2"},
-			GoneClaims: []string{in.ID, "unknown"}})
+			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}})
 
 		s := load(t, d)
 		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs}, s)
+		diff(t, "what the role was", c.Roles, must(d.RoleVersions(t.Context(), "shop"))(t))
 		diff(t, "finished, newest first", []apps.Finished{end, c.Finished[0]}, must(d.Finished(t.Context(), "/shop/web", 10))(t))
 		diff(t, "the cancelled deployment", dep, must(d.Deployment(t.Context(), "d1"))(t))
 

@@ -188,3 +188,37 @@ func (c *Client) Plan(ctx context.Context, body []byte) (wire.Forecast, error) {
 	_, _, err := c.do(ctx, http.MethodPost, "/pacer/v1/plan", nil, json.RawMessage(body), &out)
 	return out, err
 }
+
+// Roles are how the cluster is shared now.
+func (c *Client) Roles(ctx context.Context) (wire.Roles, error) {
+	var out wire.Roles
+	err := c.get(ctx, "/pacer/v1/roles", nil, &out)
+	return out, err
+}
+
+// Role is one role, with what it was set to before.
+func (c *Client) Role(ctx context.Context, name string) (wire.RoleDetail, error) {
+	var out wire.RoleDetail
+	err := c.get(ctx, "/pacer/v1/roles/"+url.PathEscape(name), nil, &out)
+	return out, err
+}
+
+// SetRole sets all of a role: what is absent is as if it was never set.
+func (c *Client) SetRole(ctx context.Context, name string, to wire.RoleUpdate) (wire.RoleDetail, error) {
+	var out wire.RoleDetail
+	_, _, err := c.do(ctx, http.MethodPut, "/pacer/v1/roles/"+url.PathEscape(name), nil, to, &out)
+	return out, err
+}
+
+// ForgetRole has a role treated as if it was never set.
+func (c *Client) ForgetRole(ctx context.Context, name string) error {
+	_, _, err := c.do(ctx, http.MethodDelete, "/pacer/v1/roles/"+url.PathEscape(name), nil, nil, nil)
+	return err
+}
+
+// Decisions say why instances of an app are where they are, the oldest first.
+func (c *Client) Decisions(ctx context.Context, id string) ([]wire.Decision, error) {
+	var out wire.Decisions
+	err := c.get(ctx, path("/pacer/v1/apps", id)+"/decisions", nil, &out)
+	return out.Decisions, err
+}

@@ -42,6 +42,10 @@ func TestWhatEachVerbAsksOfTheServer(t *testing.T) {
 		{"host rm h1", "DELETE /pacer/v1/hosts/h1", "", ""},
 		{"host rm h1 --wipe", "DELETE /pacer/v1/hosts/h1?wipe=true", "", ""},
 		{"task kill a --wipe", "POST /v2/tasks/delete?wipe=true", `{"ids":["a"]}`, `{"tasks":[]}`},
+		{"role ls", "GET /pacer/v1/roles", "", `{"roles":[],"total":{"cpus":1,"mem":1,"disk":0,"gpus":0}}`},
+		{"role show shop", "GET /pacer/v1/roles/shop", "", `{"name":"shop","history":[]}`},
+		{"role set shop --weight 2 --guarantee cpus:1.5 --limit mem:64;gpus:0", "PUT /pacer/v1/roles/shop", `{"weight":2,"guarantee":{"cpus":1.5},"limit":{"mem":64,"gpus":0}}`, `{"name":"shop","history":[]}`},
+		{"role rm shop", "DELETE /pacer/v1/roles/shop", "", ""},
 		{"volume ls", "GET /pacer/v1/volumes", "", `{"volumes":[]}`},
 		{"volume wipe a.instance-1", "DELETE /pacer/v1/volumes/a.instance-1", "", ""},
 	} {

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"pacer/apps"
+	"pacer/deployer/placement"
 )
 
 // An Event is a fact: one thing that happened outside. Facts are one type each.
@@ -156,6 +157,8 @@ type Changes struct {
 	GoneRuns    []string     // fallen out of the history
 	Claims      []apps.Claim // new or changed
 	GoneClaims  []string
+	Roles       []apps.Role // set
+	GoneRoles   []string
 	Notices     []apps.Notice // numbered densely: the first follows the last stored one
 	Serial      uint64        // of the newest instance; 0 where it did not change
 }
@@ -164,7 +167,7 @@ type Changes struct {
 func (c *Changes) Empty() bool {
 	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
 		len(c.Evidence) == 0 && len(c.Jobs) == 0 && len(c.GoneJobs) == 0 && len(c.Runs) == 0 && len(c.GoneRuns) == 0 &&
-		len(c.Claims) == 0 && len(c.GoneClaims) == 0 &&
+		len(c.Claims) == 0 && len(c.GoneClaims) == 0 && len(c.Roles) == 0 && len(c.GoneRoles) == 0 &&
 		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && len(c.Notices) == 0 && c.Serial == 0
 }
 
@@ -181,6 +184,7 @@ type Stored struct {
 	Jobs        []*apps.Job
 	Runs        []apps.Run // active ones, whose apps are among Apps, and the history of each job
 	Claims      []apps.Claim
+	Roles       []apps.Role
 }
 
 // A Reply answers the request of that name; a nil Err is yes.
@@ -193,6 +197,7 @@ type Reply struct {
 	Instances  []apps.Instance // Kill: those that are being stopped, as they were
 	Job        *apps.Job       // as it is now, or, dropped, was
 	Run        *apps.Run       // as it was started, or is being stopped
+	Decisions  []placement.Decision
 }
 
 // A Wait says why the instances of an app that have no host yet wait.

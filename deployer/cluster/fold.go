@@ -43,6 +43,12 @@ func (s *State) fold(ev Event) {
 		s.foldLeft(ev.Host)
 	case Served:
 		s.foldServing(ev.Serving)
+	case SetRole:
+		s.foldSetRole(ev)
+	case DropRole:
+		s.foldDropRole(ev)
+	case WhyPlaced:
+		s.foldWhyPlaced(ev)
 	case JobEvent:
 		s.foldJobEvent(ev)
 	default:

@@ -69,7 +69,8 @@ type State struct {
 	waiting  map[string]*instance   // all that are Waiting
 	unacked  map[string]*instance   // whose service letter balancers may not know yet
 	claims   map[string]*claim
-	waited   map[apps.ID]*app // what they wait for may have changed
+	roles    map[string]apps.Role // that were set
+	waited   map[apps.ID]*app     // what they wait for may have changed
 
 	dueJobs     map[apps.JobID]*job // a schedule may be due, or a dependency have succeeded
 	changedJobs map[apps.JobID]*job
@@ -159,6 +160,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		s.bookPorts(spec)
 		s.dirty[spec.ID] = s.apps[spec.ID]
 	}
+	s.loadRoles(stored.Roles)
 	s.loadJobs(stored)
 	specs := map[apps.ID]map[apps.Version]*apps.App{}
 	for _, spec := range slices.Concat(stored.Apps, stored.Specs) {

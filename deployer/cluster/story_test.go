@@ -27,6 +27,7 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	put /web image=web:1 instances=3 … [force] one app, or several: put /db … , /web …
 //	scale /web 5 [kill=/web.1] [force]         restart, delete, kill, cancel d1 [revert]
 //	kill /db.1 wipe · wipe /db.1               with its volumes; volumes that nobody holds
+//	role shop weight=2 guarantee=2 limit=3     cores; role shop gone: as if never set
 //	cordon h1 · drain h1 · forget h1 [wipe]
 //	running /web.1 · ready /web · unready …    what hosts report of instances
 //	exit /web.1 code=1 · fail … · gone /web.1
@@ -200,6 +201,8 @@ func (st *story) do(words []string) {
 		st.change(Change{Delete: []apps.ID{apps.ID(args[0])}, Force: force})
 	case "kill":
 		st.step(Kill{Request: "r", Instances: []string{st.instance(args[0])}, Wipe: slices.Contains(args, "wipe")})
+	case "role":
+		st.role(args)
 	case "wipe":
 		st.step(Wipe{Request: "r", Claims: []string{st.instance(args[0])}})
 	case "cancel":
@@ -317,6 +320,27 @@ func (st *story) spec(args []string) *apps.App {
 		}
 	}
 	return spec
+}
+
+func (st *story) role(args []string) {
+	if args[1] == "gone" {
+		st.step(DropRole{Request: "r", Name: args[0]})
+		return
+	}
+	r := apps.Role{Name: args[0]}
+	for _, arg := range args[1:] {
+		key, value, _ := strings.Cut(arg, "=")
+		n := int64(st.number(value)) * 1000
+		switch key {
+		case "weight":
+			r.Weight = n
+		case "guarantee":
+			r.Guarantee.CPU = n
+		case "limit":
+			r.Limit.CPU = &n
+		}
+	}
+	st.step(SetRole{Request: "r", Role: r})
 }
 
 func (st *story) number(s string) int {
@@ -578,6 +602,12 @@ func (st *story) store(c *Changes) {
 	for _, id := range c.GoneClaims {
 		st.note("wiped  volumes of %s", st.names[id])
 		st.stored.Claims = slices.DeleteFunc(slices.Clone(st.stored.Claims), func(o apps.Claim) bool { return o.ID == id })
+	}
+	for _, r := range c.Roles {
+		st.stored.Roles = append(slices.DeleteFunc(slices.Clone(st.stored.Roles), func(o apps.Role) bool { return o.Name == r.Name }), r)
+	}
+	for _, name := range c.GoneRoles {
+		st.stored.Roles = slices.DeleteFunc(slices.Clone(st.stored.Roles), func(o apps.Role) bool { return o.Name == name })
 	}
 	for _, d := range c.Deployments {
 		st.deployment(d)

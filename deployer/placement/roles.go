@@ -8,25 +8,14 @@ import (
 	"pacer/apps"
 )
 
-// A Role is how a user of the cluster is treated. A role that was never set has
-// weight 1, no guarantee and no limit.
-type Role struct {
-	Name      string         `json:"name"`
-	Weight    int64          `json:"weight,omitempty"`   // in thousandths; 0 is 1000
-	Guarantee apps.Resources `json:"guarantee,omitzero"` // served before others up to it; 0: none of that resource
-	Limit     Limit          `json:"limit,omitzero"`     // never exceeded
-}
+// Role and Limit are how a user of the cluster is treated.
+type (
+	Role  = apps.Role
+	Limit = apps.Limit
+)
 
 // WeightOne is the Weight of a role that was never set.
 const WeightOne = 1000
-
-// A Limit is the most that a role may hold of each resource; nil is without limit.
-type Limit struct {
-	CPU  *int64 `json:"cpu,omitempty"`
-	Mem  *int64 `json:"mem,omitempty"`
-	Disk *int64 `json:"disk,omitempty"`
-	GPU  *int64 `json:"gpu,omitempty"`
-}
 
 // A RoleShare is what a role has and is due, now.
 type RoleShare struct {
@@ -128,25 +117,30 @@ func (b *Board) SetPolicy(p Policy) {
 
 // Shares is what each role has and is due, ordered by name.
 func (b *Board) Shares() []RoleShare {
-	total := vectorOf(b.total)
 	var out []RoleShare
 	for _, name := range slices.Sorted(maps.Keys(b.roles)) {
 		r := b.roles[name]
-		s := RoleShare{Role: Role{Name: name, Weight: int64(r.weight)}, Held: r.held, Set: r.set != nil}
+		role := Role{Name: name}
 		if r.set != nil {
-			s.Role = *r.set
-			s.Weight = int64(r.weight)
+			role = *r.set
 		}
-		held := vectorOf(r.held)
-		share, kind := held.dominant(&total, allKinds)
-		s.Share = float64(share.held) / float64(share.total)
-		s.Weighted = s.Share * WeightOne / float64(r.weight)
-		if kind >= 0 {
-			s.Dominant = kindNames[kind]
-		}
-		out = append(out, s)
+		out = append(out, ShareOf(role, r.set != nil, r.held, b.total))
 	}
 	return out
+}
+
+// ShareOf is what a role that holds so much of total has and is due.
+func ShareOf(role Role, set bool, held, total apps.Resources) RoleShare {
+	role.Weight = max(cmp.Or(role.Weight, WeightOne), 1)
+	s := RoleShare{Role: role, Set: set, Held: held}
+	have, all := vectorOf(held), vectorOf(total)
+	share, kind := have.dominant(&all, allKinds)
+	s.Share = float64(share.held) / float64(share.total)
+	s.Weighted = s.Share * WeightOne / float64(role.Weight)
+	if kind >= 0 {
+		s.Dominant = kindNames[kind]
+	}
+	return s
 }
 
 var kindNames = [...]string{"cpus", "mem", "disk", "gpus"}
