@@ -46,6 +46,7 @@ type View interface {
 	Services() []apps.Service // ordered by app
 	Claims() []apps.Claim     // ordered by app and age
 	Roles() (roles []deployer.RoleStatus, total apps.Resources)
+	JobView
 }
 
 // A Reader is the store as this package needs it: the past.

@@ -163,7 +163,9 @@ var unsteady = []struct {
 }{
 	{regexp.MustCompile(`instance-[0-9a-f]{8}-[0-9a-f-]{27}`), "instance-N"},
 	{regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`), "UUID"},
-	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z`), "TIME"},
+	{regexp.MustCompile(`\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}(Z|\+0000)`), "TIME"},
+	{regexp.MustCompile(`\b\d{14}[0-9a-z]{5}\b`), "RUN"},
+	{regexp.MustCompile(`_\d{14}[0-9a-z]{5}\.`), "_RUN."},
 }
 
 func steadied(text string) string {

@@ -18,6 +18,7 @@ import (
 // A ledger keeps what a leader has committed, and the past, in memory: it is a View
 // and a Reader, and its Deployer side hands events to submit.
 type ledger struct {
+	ledgerJobs
 	mu          sync.Mutex
 	apps        map[apps.ID]*apps.App
 	versions    map[apps.ID][]*apps.App // oldest first
@@ -103,6 +104,7 @@ func (l *ledger) apply(fx cluster.Effects) {
 	for _, name := range fx.Save.GoneHosts {
 		delete(l.hosts, name)
 	}
+	l.applyJobs(&fx.Save)
 	for _, w := range fx.Waits {
 		l.waits[w.App] = w
 	}
@@ -198,14 +200,14 @@ func (l *ledger) App(id apps.ID) (*apps.App, bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	app, ok := l.apps[id]
-	return app, ok && !app.Deleted
+	return app, ok && !app.Deleted && app.Run == ""
 }
 
 func (l *ledger) Apps() (list []*apps.App) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.apps)) {
-		if app := l.apps[id]; !app.Deleted {
+		if app := l.apps[id]; !app.Deleted && app.Run == "" {
 			list = append(list, app)
 		}
 	}
@@ -278,7 +280,7 @@ func (l *ledger) Waits() (list []cluster.Wait) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, id := range slices.Sorted(maps.Keys(l.waits)) {
-		if w := l.waits[id]; w.Waiting > 0 {
+		if w := l.waits[id]; w.Waiting > 0 && !id.OfRun() {
 			list = append(list, w)
 		}
 	}

@@ -128,6 +128,10 @@ func ownEvent(f event, n *apps.Notice, _ bool) {
 	if n.Host != "" {
 		f["host"] = n.Host
 	}
+	if n.Job != "" {
+		jobEvent(f, n)
+		return
+	}
 	if n.App != "" {
 		f["appId"] = string(n.App)
 	}

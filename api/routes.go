@@ -64,6 +64,8 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/v2/plugins/{id}", d.noPlugin)
 		router.HandleFunc("/v2/plugins/{id}/*", d.noPlugin)
 
+		d.jobRoutes(router)
+
 		router.HandleFunc("/pacer/v1/hosts", d.resource(methods{"GET": d.listHosts}))
 		router.HandleFunc("/pacer/v1/hosts/{name}", d.resource(methods{"GET": d.getHost, "PUT": d.updateHost, "DELETE": d.forgetHost}))
 		router.HandleFunc("/pacer/v1/discovery/*", d.resource(methods{"GET": d.discover}))
@@ -192,11 +194,16 @@ func (m methods) allow() string {
 	return strings.Join(append(list, "OPTIONS"), ", ")
 }
 
-// stripService lets DC/OS' command line in: it puts /service/marathon in front.
+// stripService lets DC/OS' command line in: it puts /service/marathon in front, or
+// /service/metronome.
 func stripService(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/service/marathon/") {
 			http.StripPrefix("/service/marathon", next).ServeHTTP(w, r)
+			return
+		}
+		if strings.HasPrefix(r.URL.Path, "/service/metronome/") {
+			http.StripPrefix("/service/metronome", next).ServeHTTP(w, r)
 			return
 		}
 		next.ServeHTTP(w, r)

@@ -207,7 +207,7 @@ func (d *door) deleteTasks(w http.ResponseWriter, r *http.Request) error {
 		if !taskIDs.MatchString(id) {
 			return apps.Errorf(apps.Malformed, "Invalid task id '%s'. [Expected the form app.instance-uuid._app.1]", id)
 		}
-		if in, ok := v.Instance(apps.InstanceOfTask(id)); ok {
+		if in, ok := v.Instance(apps.InstanceOfTask(id)); ok && !in.App.OfRun() {
 			victims = append(victims, in)
 		}
 	}

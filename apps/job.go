@@ -164,6 +164,9 @@ type RunTask struct {
 // it: ids of theirs have no underscore.
 func RunApp(job JobID, run string) ID { return ID("/" + string(job) + "_" + run) }
 
+// OfRun reports whether it is the app of a run.
+func (id ID) OfRun() bool { return strings.ContainsRune(string(id), '_') }
+
 const runLetters = "0123456789abcdefghijklmnopqrstuvwxyz"
 
 // RunID makes the id of the run with the serial-th number of a cluster, in Metronome's

@@ -348,6 +348,7 @@ type rule struct {
 var patterns = map[string]*regexp.Regexp{
 	"executor":    regexp.MustCompile(`^(//cmd|/?[^/]+(/[^/]+)*|)$`),
 	"portName":    regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?$`),
+	"jobID":       regexp.MustCompile(`^([a-z0-9]([a-z0-9-]*[a-z0-9]+)*)([.][a-z0-9]([a-z0-9-]*[a-z0-9]+)*)*$`),
 	"networkName": regexp.MustCompile(`^[a-z0-9]([-_a-z0-9]*[a-z0-9])?$`),
 }
 
