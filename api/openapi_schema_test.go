@@ -31,6 +31,7 @@ var described = []any{
 	wire.Hosts{}, wire.HostUpdate{}, wire.Discovered{}, wire.DeploymentStatus{}, wire.DeploymentList{}, wire.LeaderInfo{}, wire.Forecast{},
 	wire.FailureList{}, wire.Explanation{}, wire.Volumes{},
 	wire.Roles{}, wire.RoleUpdate{}, wire.RoleDetail{}, wire.Decisions{},
+	wire.Job{}, wire.JobInfo{}, wire.Schedule{}, wire.Run{}, wire.QueuedRuns{}, wire.RunStory{}, wire.RunStories{},
 }
 
 // special are the types that write themselves in more than one form.
@@ -136,6 +137,9 @@ func (s *schemas) fields(t reflect.Type, properties map[string]any, required *[]
 			name = f.Name
 		}
 		p := s.of(f.Type)
+		if f.Type.Kind() == reflect.Pointer && p["type"] == "string" && !strings.Contains(rest, "omit") {
+			p["type"] = []any{"string", "null"} // Metronome's way of saying that there is none
+		}
 		if _, ref := p["$ref"]; !ref {
 			bound(p, f.Tag.Get("rule"))
 		}

@@ -90,7 +90,7 @@ func conform(t testing.TB, method, target string, status int, header http.Header
 		t.Fatal(err)
 	}
 	path, _, _ := strings.Cut(target, "?")
-	path = strings.TrimPrefix(path, "/service/marathon")
+	path = strings.TrimPrefix(strings.TrimPrefix(path, "/service/marathon"), "/service/metronome")
 	at := d.find(path)
 	if at == "" {
 		if status < 400 && status != http.StatusFound && method != http.MethodOptions && !strings.HasPrefix(path, "/ui") && path != "/openapi" {
