@@ -99,6 +99,20 @@ func (d *door) cancelDeployment(w http.ResponseWriter, r *http.Request) error {
 	return d.started(w, http.StatusOK, reply)
 }
 
+// pauseDeployment holds a deployment where it is, or lets it go on.
+func (d *door) pauseDeployment(on bool) answer {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		p := cluster.Pause{ID: chi.URLParam(r, "id"), On: on, By: clientIP(r)}
+		if _, err := d.submit(r, func(request string) cluster.Event {
+			p.Request = request
+			return p
+		}); err != nil {
+			return err
+		}
+		return d.getDeployment(w, r)
+	}
+}
+
 // getDeployment tells of a deployment that runs or has ended, and how.
 func (d *door) getDeployment(w http.ResponseWriter, r *http.Request) error {
 	v, err := d.view()
@@ -122,7 +136,7 @@ func deploymentStatus(dep *apps.Deployment) wire.DeploymentStatus {
 	return wire.DeploymentStatus{
 		ID: dep.ID, Version: dep.Version.String(), State: string(dep.State), Reason: dep.Reason,
 		AffectedApps: affected(dep), Steps: datedSteps(dep), CurrentStep: currentStep(dep),
-		Rollback: dep.Rollback, Trouble: dep.Trouble, Cause: string(dep.Cause), Next: dep.Next, By: dep.By,
+		Rollback: dep.Rollback, Trouble: dep.Trouble, Cause: string(dep.Cause), Next: dep.Next, By: dep.By, Paused: dep.Paused,
 		StartedAt: stamp(dep.Started), EndedAt: stamp(dep.Ended), Seconds: seconds(dep.Started, dep.Ended), Waiting: []wire.AppWait{},
 	}
 }

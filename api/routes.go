@@ -71,6 +71,8 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/discovery/*", d.resource(methods{"GET": d.discover}))
 		router.HandleFunc("/pacer/v1/deployments", d.resource(methods{"GET": d.listEnded}))
 		router.HandleFunc("/pacer/v1/deployments/{id}", d.resource(methods{"GET": d.getDeployment}))
+		router.HandleFunc("/pacer/v1/deployments/{id}/pause", d.resource(methods{"POST": d.pauseDeployment(true)}))
+		router.HandleFunc("/pacer/v1/deployments/{id}/resume", d.resource(methods{"POST": d.pauseDeployment(false)}))
 		router.HandleFunc("/pacer/v1/volumes", d.resource(methods{"GET": d.listVolumes}))
 		router.HandleFunc("/pacer/v1/volumes/{id}", d.resource(methods{"DELETE": d.wipeVolume}))
 		router.HandleFunc("/pacer/v1/roles/{role}", d.resource(methods{"GET": d.getRole, "PUT": d.setRole, "DELETE": d.dropRole}))

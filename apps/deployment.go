@@ -61,6 +61,17 @@ type Deployment struct {
 	Trouble  string     `json:"trouble,omitempty"`  // why it does not get on, in words; may pass
 	Cause    Cause      `json:"cause,omitempty"`    // of Trouble
 	Next     string     `json:"next,omitempty"`     // the deployment that goes back, when it failed
+
+	// Paused: it stays where it is until it is resumed; Frozen is what the apps that it
+	// was at had then.
+	Paused bool          `json:"paused,omitempty"`
+	Frozen map[ID]Frozen `json:"frozen,omitempty"`
+}
+
+// Frozen is how many instances an app has while its deployment is paused.
+type Frozen struct {
+	Current int `json:"current"` // of the new configuration
+	Old     int `json:"old"`     // of older ones
 }
 
 // A Cause is the kind of trouble that a deployment is in.

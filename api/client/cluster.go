@@ -120,6 +120,17 @@ func (c *Client) Abdicate(ctx context.Context) error {
 	return err
 }
 
+// PauseDeployment holds a deployment where it is, or, not on, lets it go on.
+func (c *Client) PauseDeployment(ctx context.Context, id string, on bool) (wire.DeploymentStatus, error) {
+	verb := "resume"
+	if on {
+		verb = "pause"
+	}
+	var out wire.DeploymentStatus
+	_, _, err := c.do(ctx, http.MethodPost, "/pacer/v1/deployments/"+url.PathEscape(id)+"/"+verb, nil, nil, &out)
+	return out, err
+}
+
 // Hosts are the hosts, ordered by name.
 func (c *Client) Hosts(ctx context.Context) ([]wire.Host, error) {
 	var out wire.Hosts

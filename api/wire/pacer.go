@@ -87,6 +87,7 @@ type DeploymentStatus struct {
 	Trouble      string   `json:"trouble,omitzero"` // why it does not get on; may pass
 	Cause        string   `json:"cause,omitzero"`   // of the trouble: failing or unplaceable
 	Next         string   `json:"next,omitzero"`    // the deployment that goes back, when this one failed
+	Paused       bool     `json:"paused,omitzero"`  // it stays where it is until it is resumed
 	By           string   `json:"by,omitzero"`      // who asked: a client's address, or what of the platform
 	StartedAt    string   `json:"startedAt"`
 	EndedAt      string   `json:"endedAt,omitzero"`

@@ -28,6 +28,17 @@ func deploymentCommand(f *clientFlags) *cobra.Command {
 		}
 		return s.show(d)
 	})
+	hold := func(use, short string, on bool) *cobra.Command {
+		return f.verb(use+" ID", short, cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+			d, err := s.PauseDeployment(ctx, args[0], on)
+			if err != nil {
+				return err
+			}
+			return s.show(d)
+		})
+	}
+	pause := hold("pause", "Hold a deployment where it is; what fails is replaced by its like", true)
+	resume := hold("resume", "Let a paused deployment go on", false)
 	var waiting waitFlags
 	wait := f.verb("wait ID", "Wait for a deployment's end", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
 		return s.wait(ctx, args[0], follower{timeout: waiting.timeout, patient: true})
@@ -50,7 +61,7 @@ func deploymentCommand(f *clientFlags) *cobra.Command {
 	})
 	back.add(cancel).Flags().Lookup("force").Usage = "leave all as it is"
 	cancel.Aliases = []string{"rollback"}
-	return noun("deployment", "The way from one set of specs to the next", list, show, wait, cancel)
+	return noun("deployment", "The way from one set of specs to the next", list, show, wait, pause, resume, cancel)
 }
 
 func queueCommand(f *clientFlags) *cobra.Command {

@@ -98,7 +98,7 @@ func (w Wait) Sentence() string {
 
 // hopeless reports whether a deployment that may roll back will not succeed.
 func (s *State) hopeless(d *deployment) bool {
-	if !d.Rollback || d.Step >= len(d.Steps) {
+	if !d.Rollback || d.Paused || d.Step >= len(d.Steps) {
 		return false
 	}
 	for _, action := range d.Steps[d.Step].Actions {

@@ -23,6 +23,8 @@ func (s *State) fold(ev Event) {
 	switch ev := ev.(type) {
 	case Change:
 		s.foldChange(ev)
+	case Pause:
+		s.foldPause(ev)
 	case Wipe:
 		s.foldWipe(ev)
 	case Kill:
@@ -79,6 +81,7 @@ func (s *State) foldChange(c Change) {
 	accepted := s.acceptAll(target, restart, version, d)
 	d.Steps = s.plan(d, accepted)
 	d.Rollback = c.Rollback || wantsRollback(accepted)
+	reverts := s.reverts(accepted, restart)
 	if err := s.unlock(c, d); err != nil {
 		for _, spec := range accepted {
 			s.releasePorts(spec)
@@ -95,6 +98,9 @@ func (s *State) foldChange(c Change) {
 		reply.Apps = append(reply.Apps, spec)
 	}
 	s.start(d, accepted, c)
+	for _, id := range sortedKeys(reverts) {
+		s.adopt(s.apps[id], reverts[id])
+	}
 	s.reply(reply)
 }
 

@@ -149,6 +149,9 @@ func (s *State) stepStarts(d *deployment) {
 }
 
 func (s *State) stepDone(d *deployment) bool {
+	if d.Paused {
+		return false
+	}
 	if d.Step >= len(d.Steps) {
 		return true
 	}

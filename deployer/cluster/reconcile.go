@@ -107,13 +107,16 @@ func (s *State) reconcile(a *app) {
 	if spec == nil {
 		return
 	}
+	held := s.hold(a)
 	for _, in := range slices.Clone(a.instances) {
-		if in.State == apps.Waiting && !spec.Current(in.Version) {
+		if !held && in.State == apps.Waiting && !spec.Current(in.Version) {
 			s.finish(in, apps.EndStopped, 0, "its version was replaced before it had a host")
 		}
 	}
 	c := s.count(a, spec, action)
-	if action == apps.RestartApplication || len(c.old) > 0 || c.moving {
+	if held {
+		// it neither grows nor shrinks
+	} else if action == apps.RestartApplication || len(c.old) > 0 || c.moving {
 		s.roll(a, spec, c)
 	} else {
 		all := slices.Concat(c.current, c.old)

@@ -26,6 +26,7 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	host h1 cpu=4 mem=8192 zone=a rack=r1      a host reports for the first time
 //	put /web image=web:1 instances=3 … [force] one app, or several: put /db … , /web …
 //	scale /web 5 [kill=/web.1] [force]         restart, delete, kill, cancel d1 [revert]
+//	pause d1 · resume d1
 //	kill /db.1 wipe · wipe /db.1               with its volumes; volumes that nobody holds
 //	role shop weight=2 guarantee=2 limit=3     cores; role shop gone: as if never set
 //	cordon h1 · drain h1 · forget h1 [wipe]
@@ -208,6 +209,8 @@ func (st *story) do(words []string) {
 	case "cancel":
 		st.changes++
 		st.step(Cancel{Request: "r", ID: args[0], Revert: slices.Contains(args, "revert"), Deployment: "d" + strconv.Itoa(st.changes)})
+	case "pause", "resume":
+		st.step(Pause{Request: "r", ID: args[0], On: verb == "pause"})
 	case "cordon":
 		st.step(Cordon{Request: "r", Host: args[0], On: true})
 	case "drain":
