@@ -69,8 +69,19 @@ type body struct {
 
 // read reads a definition from a file, or from standard input for "-".
 func (s *session) read(path string) (body, error) {
-	var raw []byte
-	var err error
+	raw, err := s.readJSON(path)
+	if err != nil {
+		return body{}, err
+	}
+	b, err := identify(raw)
+	if err != nil {
+		return body{}, &exitError{exitUsage, path + ": " + err.Error(), "it holds an app, a list of apps or a group: {\"id\": \"/web\", …}"}
+	}
+	return b, nil
+}
+
+// readJSON reads a file as JSON, whatever is in it.
+func (s *session) readJSON(path string) (raw []byte, err error) {
 	if path == "-" {
 		raw, err = io.ReadAll(io.LimitReader(s.in, bodyMax+1))
 	} else {
@@ -78,20 +89,16 @@ func (s *session) read(path string) (body, error) {
 	}
 	switch {
 	case err != nil:
-		return body{}, usageError("%v", err)
+		return nil, usageError("%v", err)
 	case len(raw) > bodyMax:
-		return body{}, usageError("%s is larger than %d MiB", path, bodyMax>>20)
+		return nil, usageError("%s is larger than %d MiB", path, bodyMax>>20)
 	}
 	if ext := filepath.Ext(path); ext == ".yaml" || ext == ".yml" {
 		if raw, err = fromYAML(raw); err != nil {
-			return body{}, usageError("%s is not YAML: %v", path, err)
+			return nil, usageError("%s is not YAML: %v", path, err)
 		}
 	}
-	b, err := identify(raw)
-	if err != nil {
-		return body{}, &exitError{exitUsage, path + ": " + err.Error(), "it holds an app, a list of apps or a group: {\"id\": \"/web\", …}"}
-	}
-	return b, nil
+	return raw, nil
 }
 
 func fromYAML(raw []byte) ([]byte, error) {

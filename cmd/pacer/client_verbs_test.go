@@ -13,6 +13,8 @@ func TestWhatEachVerbAsksOfTheServer(t *testing.T) {
 	app := file(t, "app.json", `{"id": "web", "cmd": "sleep 1"}`)
 	short := file(t, "app.yml", "id: /web\nenv: {A: \"1\"}\ninstances: 2\n")
 	list := file(t, "list.json", `[{"id": "/a"}, {"id": "/b"}]`)
+	job := file(t, "job.yaml", "id: a.b\nrun: {cmd: x}\n")
+	scheduled := file(t, "scheduled.json", `{"id": "a.b", "schedules": []}`)
 	group := file(t, "group.json", `{"id": "shop", "apps": [{"id": "a"}]}`)
 	for _, test := range []struct{ args, want, body, answer string }{
 		{"app apply " + app + " --detach", "PUT /v2/apps/web?partialUpdate=false", `{"id": "web", "cmd": "sleep 1"}`, ""},
@@ -48,6 +50,15 @@ func TestWhatEachVerbAsksOfTheServer(t *testing.T) {
 		{"role show shop", "GET /pacer/v1/roles/shop", "", `{"name":"shop","history":[]}`},
 		{"role set shop --weight 2 --guarantee cpus:1.5 --limit mem:64;gpus:0", "PUT /pacer/v1/roles/shop", `{"weight":2,"guarantee":{"cpus":1.5},"limit":{"mem":64,"gpus":0}}`, `{"name":"shop","history":[]}`},
 		{"role rm shop", "DELETE /pacer/v1/roles/shop", "", ""},
+		{"job ls", "GET /v1/jobs?embed=activeRuns&embed=schedules&embed=history&embed=historySummary", "", `[]`},
+		{"job show a.b 7", "GET /pacer/v1/jobs/a.b/runs/7", "", `{"id":"7"}`},
+		{"job apply " + job, "PUT /v1/jobs/a.b", `{"id":"a.b","run":{"cmd":"x"}}`, `{"id":"a.b"}`},
+		{"job apply " + scheduled, "PUT /v0/scheduled-jobs/a.b", `{"id": "a.b", "schedules": []}`, `{"id":"a.b"}`},
+		{"job run a.b", "POST /v1/jobs/a.b/runs", "{}", `{"id":"7"}`},
+		{"job stop a.b 7", "POST /v1/jobs/a.b/runs/7/actions/stop", "", `{"id":"7"}`},
+		{"job history a.b", "GET /pacer/v1/jobs/a.b/runs", "", `{"runs":[]}`},
+		{"job rm a.b", "DELETE /v1/jobs/a.b?stopCurrentJobRuns=false", "", `{}`},
+		{"job remove a.b --stop", "DELETE /v1/jobs/a.b?stopCurrentJobRuns=true", "", `{}`},
 		{"volume ls", "GET /pacer/v1/volumes", "", `{"volumes":[]}`},
 		{"volume wipe a.instance-1", "DELETE /pacer/v1/volumes/a.instance-1", "", ""},
 	} {
