@@ -62,6 +62,9 @@ func (w *World) lack() string {
 			return fmt.Sprintf("the deployment %s is in step %d of %d, though nothing keeps it", id, d.Step, len(d.Steps))
 		}
 	}
+	if lack := w.lackOfJobs(); lack != "" {
+		return lack
+	}
 	for _, h := range w.hosts {
 		if lack := h.lack(); lack != "" {
 			return lack

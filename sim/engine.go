@@ -205,6 +205,9 @@ func (e *engine) run(l agent.Launch) *box {
 	w.started[l.Instance] = e.h.name
 	w.tracef("%s: %s runs", e.h.name, l.Instance)
 	e.changed(b)
+	if l.App.Run != "" {
+		w.jobs.works(e, b)
+	}
 	if w.bad[badKey{l.App.ID, l.App.ConfigAt}] && !w.healed {
 		if w.chance(0.5) {
 			w.after(w.between(0, 3*time.Second), func() { e.dies(b, 1) })

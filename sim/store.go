@@ -40,6 +40,10 @@ type store struct {
 	finished             map[string]bool
 	deployments          map[string]*apps.Deployment // running
 	hosts                map[string]apps.Host
+	jobs                 map[apps.JobID]*apps.Job
+	jobRuns              map[string]apps.Run
+	slots                map[slotKey]string         // the run of each slot, for ever
+	over                 map[string]bool            // runs that have ended, for ever
 	writes               map[apps.ID][]apps.Version // all that were committed, for ever; 0: gone
 }
 
@@ -49,6 +53,7 @@ func newStore(w *World) *store {
 		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{},
 		instances: map[string]*apps.Instance{}, byApp: map[apps.ID]map[string]*apps.Instance{}, byHost: map[string]map[string]*apps.Instance{},
 		finished: map[string]bool{}, deployments: map[string]*apps.Deployment{}, hosts: map[string]apps.Host{},
+		jobs: map[apps.JobID]*apps.Job{}, jobRuns: map[string]apps.Run{}, slots: map[slotKey]string{}, over: map[string]bool{},
 		writes: map[apps.ID][]apps.Version{},
 	}
 }
@@ -140,6 +145,7 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	for i := range c.Finished {
 		st.finish(&c.Finished[i])
 	}
+	st.applyJobs(&c)
 	for _, e := range c.Evidence {
 		if w.assigned[e.Instance] == "" && e.App != strayApp {
 			w.fail("there is evidence of %s, which never was ours", e.Instance)
@@ -250,6 +256,7 @@ func (st *store) load() cluster.Stored {
 	for _, name := range sorted(st.hosts) {
 		out.Hosts = append(out.Hosts, st.hosts[name])
 	}
+	st.storedJobs(&out)
 	if st.w.plan.viaJSON {
 		out = viaJSON(out)
 	}

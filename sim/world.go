@@ -34,6 +34,7 @@ type World struct {
 	hosts     []*host
 	balancers []*balancer
 	users     users
+	jobs      *jobs // nil: nobody asks for any
 
 	assigned map[string]string // instances that were committed, and to which host
 	started  map[string]string // instances whose container ever ran, and on which host
@@ -59,6 +60,7 @@ type Result struct {
 	Steps int           // of deployers and agents
 	Terms int           // leaders
 	Ended int           // deployments
+	Runs  int           // of jobs, that ended
 }
 
 // A Violation is a promise that was broken.
@@ -116,12 +118,14 @@ func (w *World) Live() (res Result, err error) {
 }
 
 // Live lives the history of a seed twice; both must be the same.
-func Live(seed uint64) (Result, error) {
-	first, err := New(seed).Live()
+func Live(seed uint64) (Result, error) { return twice(seed, New) }
+
+func twice(seed uint64, world func(uint64) *World) (Result, error) {
+	first, err := world(seed).Live()
 	if err != nil {
 		return first, err
 	}
-	second, err := New(seed).Live()
+	second, err := world(seed).Live()
 	if err == nil && first != second {
 		err = &Violation{seed, second.Lived, fmt.Sprintf("the same seed lived twice differs: %+v, then %+v", first, second)}
 	}
@@ -141,6 +145,9 @@ func (w *World) begin() {
 		b.start()
 	}
 	w.users.begin()
+	if w.jobs != nil {
+		w.jobs.begin()
+	}
 	w.beginFaults()
 }
 
