@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -53,5 +54,43 @@ func TestASlotOfADeposedLeaderIsNotStored(t *testing.T) {
 		s := load(t, d)
 		diff(t, "jobs", []*apps.Job{before}, s.Jobs)
 		diff(t, "runs", []apps.Run(nil), s.Runs)
+	})
+}
+
+// However many runs there are, what is kept of apps does not make way for them.
+func TestTheHistoryOfRunsDoesNotPushOutThatOfApps(t *testing.T) {
+	engines(t, func(t *testing.T, url string) {
+		d := open(t, url)
+		l := lead(t, d)
+		var c cluster.Changes
+		end := func(id string, app apps.ID, at time.Duration) {
+			c.Finished = append(c.Finished, apps.Finished{Instance: apps.Instance{ID: id, App: app}, End: apps.EndFailed, At: today.Add(at)})
+			c.Evidence = append(c.Evidence, apps.Evidence{Instance: id, App: app, At: today.Add(at)})
+		}
+		end("old", "/web", 0)
+		for n := range finishedOfRuns + 100 {
+			end(fmt.Sprintf("run%05d", n), apps.RunApp("a", fmt.Sprint(n)), time.Duration(n+1)*time.Millisecond)
+		}
+		commit(t, d, l, c)
+		if err := d.pruneOnce(t.Context(), today); err != nil {
+			t.Fatal(err)
+		}
+
+		count := func(table string) (n int) {
+			if err := d.read.QueryRowContext(t.Context(), "SELECT count(*) FROM "+table).Scan(&n); err != nil {
+				t.Fatal(err)
+			}
+			return n
+		}
+		if finished, evidence := count("finished"), count("evidence"); finished != finishedOfRuns+1 || evidence != evidenceOfRuns+1 {
+			t.Errorf("kept are %d ends and %d pieces of evidence, want %d and %d", finished, evidence, finishedOfRuns+1, evidenceOfRuns+1)
+		}
+		if f := must(d.Failures(t.Context(), "/web", 10))(t); len(f) != 1 || f[0].Evidence == nil {
+			t.Errorf("of /web is left %+v", f)
+		}
+		newest := apps.RunApp("a", fmt.Sprint(finishedOfRuns+99))
+		if f := must(d.Failures(t.Context(), newest, 10))(t); len(f) != 1 {
+			t.Errorf("of the newest run is left %+v", f)
+		}
 	})
 }

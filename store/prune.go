@@ -11,7 +11,9 @@ const (
 	noticesAge     = 7 * 24 * time.Hour
 	finishedPerApp = 100
 	finishedMax    = 10_000
+	finishedOfRuns = 2_000 // of jobs: those of apps do not make way for them
 	evidencePerApp = 20
+	evidenceOfRuns = 500
 	evidenceMax    = 2_000 // of 16 KiB and more: some 40 MB
 	endedMax       = 1_000 // deployments
 )
@@ -54,6 +56,10 @@ func (d *DB) pruneOnce(ctx context.Context, now time.Time) error {
 			(SELECT id, row_number() OVER (PARTITION BY app ORDER BY at DESC, id DESC) AS n FROM finished) AS numbered
 			WHERE n > $2 LIMIT $1)`,
 			[]any{pruneRows, finishedPerApp}},
+		{`DELETE FROM finished WHERE id IN (SELECT id FROM finished WHERE app LIKE '%!_%' ESCAPE '!' ORDER BY at DESC, id DESC LIMIT $1 OFFSET $2)`,
+			[]any{pruneRows, finishedOfRuns}},
+		{`DELETE FROM evidence WHERE instance IN (SELECT instance FROM evidence WHERE app LIKE '%!_%' ESCAPE '!' ORDER BY at DESC, instance DESC LIMIT $1 OFFSET $2)`,
+			[]any{pruneRows, evidenceOfRuns}},
 		{`DELETE FROM evidence WHERE instance IN (SELECT instance FROM evidence ORDER BY at DESC, instance DESC LIMIT $1 OFFSET $2)`,
 			[]any{pruneRows, evidenceMax}},
 		{`DELETE FROM evidence WHERE instance IN (SELECT instance FROM
