@@ -144,7 +144,7 @@ func TestARunIsStoppedAndWaitsAreExplained(t *testing.T) {
 		{ask: "GET /v1/queue", status: 200, want: `[{"jobId":"huge","runs":[{"runId":"RUN"}]}]`},
 		{ask: "GET /v2/queue", status: 200, want: `{"queue":[]}`},
 		{ask: "GET /pacer/v1/jobs/huge/runs", status: 200, want: `{"runs":[{"id":"RUN","jobId":"huge","status":"INITIAL","createdAt":"TIME","completedAt":null,"tasks":[],
-			"message":"1 host: 1 too little cpu (needs 99, most free 8)","attempts":0,"endings":[],"failures":[]}]}`},
+			"message":"1 host: 1 too little cpu (needs 99, most free 8)","attempts":0,"endings":[]}]}`},
 	})
 }
 
@@ -156,13 +156,14 @@ func TestAFailedRunIsExplained(t *testing.T) {
 		{ask: "POST /v1/jobs/nightly.backup/runs", status: 201},
 	})
 	run := runID(t, server, "nightly.backup")
+	id := p.InstancesOf(apps.RunApp("nightly.backup", run))[0].ID
 	p.exit("nightly.backup", 3)
+	p.apply(cluster.Effects{Save: cluster.Changes{Evidence: []apps.Evidence{{Instance: id, Log: "disk full\n"}}}})
 	tell(t, p, server, []turn{
 		{ask: "GET /pacer/v1/jobs/nightly.backup/runs/" + run, status: 200,
 			want: `{"id":"RUN","jobId":"nightly.backup","status":"FAILED","createdAt":"TIME","completedAt":"TIME",
 				"tasks":[{"id":"nightly.backup_RUN.instance-N._app.1","startedAt":"TIME","completedAt":"TIME","status":"TASK_FAILED"}],
-				"message":"exited","attempts":1,"endings":[{"id":"nightly.backup_RUN.instance-N._app.1","host":"h1","end":"failed","exitCode":3,"message":"exited","at":"TIME"}],
-				"failures":[{"instance":"nightly.backup_RUN.instance-N","version":"TIME","host":"h1","end":"failed","exitCode":3,"log":"","message":"exited","startedAt":"TIME","at":"TIME","health":[]}]}`},
+				"message":"exited","attempts":1,"endings":[{"id":"nightly.backup_RUN.instance-N._app.1","host":"h1","end":"failed","exitCode":3,"message":"exited","at":"TIME","log":"disk full\n"}]}`},
 		{ask: "GET /pacer/v1/jobs/nightly.backup/runs/nothing", status: 404},
 		{ask: "GET /pacer/v1/jobs/nothing/runs", status: 404},
 	})

@@ -157,7 +157,7 @@ func (d *door) listRunStories(w http.ResponseWriter, r *http.Request) error {
 	return d.ok(w, out)
 }
 
-// getRunStory tells of one run, with what its failed instances left behind.
+// getRunStory tells of one run, with the last lines of its instances.
 func (d *door) getRunStory(w http.ResponseWriter, r *http.Request) error {
 	v, j, err := d.job(r)
 	if err != nil {
@@ -167,13 +167,17 @@ func (d *door) getRunStory(w http.ResponseWriter, r *http.Request) error {
 	if !ok {
 		return noRun(chi.URLParam(r, "run"))
 	}
-	failures, err := d.Reader.Failures(r.Context(), run.App, failuresMax)
+	failures, err := d.Reader.Failures(r.Context(), run.App, failuresMax) // all that ended by themselves, whatever their code
 	if err != nil {
 		return err
 	}
 	out := v.runStory(&run)
-	for i := range failures {
-		out.Failures = append(out.Failures, failureOf(&failures[i]))
+	for _, f := range failures {
+		for i := range out.Endings {
+			if out.Endings[i].ID == f.TaskID() && f.Evidence != nil {
+				out.Endings[i].Log = f.Evidence.Log
+			}
+		}
 	}
 	return d.ok(w, out)
 }
@@ -181,7 +185,7 @@ func (d *door) getRunStory(w http.ResponseWriter, r *http.Request) error {
 func (l *lookup) runStory(r *apps.Run) wire.RunStory {
 	out := wire.RunStory{
 		Run: l.run(r), Schedule: r.Schedule, Stopping: r.Stopping, Message: r.Message, Attempts: r.Attempts,
-		Endings: []wire.TaskEnd{}, Failures: []wire.Failure{},
+		Endings: []wire.TaskEnd{},
 	}
 	if !r.Slot.IsZero() {
 		out.Slot = wire.JobTime(r.Slot)

@@ -19,7 +19,6 @@ type jobRun struct {
 		Host, End string
 		ExitCode  int
 	}
-	Failures []struct{ Log string }
 }
 
 // runs are the runs of a job, the newest first.

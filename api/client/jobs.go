@@ -70,7 +70,7 @@ func (c *Client) Runs(ctx context.Context, job string) ([]wire.RunStory, error) 
 	return out.Runs, err
 }
 
-// Run is one run, with what its failed instances left behind.
+// Run is one run, with the last lines of its instances.
 func (c *Client) Run(ctx context.Context, job, run string) (wire.RunStory, error) {
 	var out wire.RunStory
 	err := c.get(ctx, path("/pacer/v1/jobs", job, "runs", run), nil, &out)

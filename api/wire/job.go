@@ -178,7 +178,6 @@ type RunStory struct {
 	Message  string    `json:"message,omitzero"`  // why it failed, or what it waits for
 	Attempts int       `json:"attempts"`          // instances that ended
 	Endings  []TaskEnd `json:"endings"`           // of the last of them, the oldest first
-	Failures []Failure `json:"failures"`          // with their last lines, the newest first; where one run is asked for
 }
 
 // A TaskEnd is how an instance of a run ended.
@@ -189,6 +188,9 @@ type TaskEnd struct {
 	ExitCode int    `json:"exitCode"`
 	Message  string `json:"message,omitzero"`
 	At       string `json:"at"`
+	// Log is its last 100 lines, of at most 16 KiB, where one run is asked for. It comes a
+	// moment after the end; of old runs, and of what was stopped, it is not kept.
+	Log string `json:"log,omitzero"`
 }
 
 // RunStories is the answer to GET /pacer/v1/jobs/{id}/runs, the newest first.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -179,8 +180,8 @@ func (s *session) waitRun(ctx context.Context, job, run string, timeout time.Dur
 	if r.Status == "SUCCESS" {
 		return nil
 	}
-	if len(r.Failures) > 0 && r.Failures[0].Log != "" {
-		s.say("%s", strings.TrimRight(r.Failures[0].Log, "\n"))
+	if log := lastLog(r); log != "" {
+		s.say("%s", strings.TrimRight(log, "\n"))
 	}
 	return &exitError{exitFailed, fmt.Sprintf("run %s of %s failed: %s", run, job, or(r.Message, "no reason is known")), "look at it with pacer job show " + job + " " + run}
 }
@@ -240,12 +241,23 @@ func (s *session) lastLines(ctx context.Context, job, run string) error {
 	if err != nil {
 		return err
 	}
-	if len(r.Failures) == 0 {
+	log := lastLog(r)
+	if log == "" {
 		return exitf(exitNotFound, "of run %s nothing is kept: it is %s, and its container is gone", run, strings.ToLower(r.Status))
 	}
-	s.say("run %s is over; the last lines of its last failure:", run)
-	_, err = fmt.Fprint(s.out, r.Failures[0].Log)
+	s.say("run %s is over; its last lines:", run)
+	_, err = fmt.Fprint(s.out, log)
 	return err
+}
+
+// lastLog is the last lines of the last instance of a run of which any are kept.
+func lastLog(r wire.RunStory) string {
+	for _, end := range slices.Backward(r.Endings) {
+		if end.Log != "" {
+			return end.Log
+		}
+	}
+	return ""
 }
 
 func removeJobCommand(f *clientFlags) *cobra.Command {

@@ -7,10 +7,10 @@ import (
 
 const (
 	aRun   = `"id":"20260105000000abcde","jobId":"backup","createdAt":"2026-01-05T00:00:00.000+0000"`
-	active = `{` + aRun + `,"status":"ACTIVE","completedAt":null,"tasks":[{"id":"backup_20260105000000abcde.instance-1._app.1","status":"TASK_RUNNING"}],"attempts":0,"endings":[],"failures":[]}`
-	done   = `{` + aRun + `,"status":"SUCCESS","completedAt":"2026-01-05T00:01:02.500+0000","tasks":[],"attempts":1,"endings":[],"failures":[]}`
-	broken = `{` + aRun + `,"status":"FAILED","completedAt":"2026-01-05T00:00:01.000+0000","tasks":[],"attempts":2,"message":"exited with code 3","endings":[],
-		"failures":[{"instance":"i","version":"","host":"h1","end":"failed","exitCode":3,"message":"","at":"","log":"disk full\n","health":[]}]}`
+	active = `{` + aRun + `,"status":"ACTIVE","completedAt":null,"tasks":[{"id":"backup_20260105000000abcde.instance-1._app.1","status":"TASK_RUNNING"}],"attempts":0,"endings":[]}`
+	done   = `{` + aRun + `,"status":"SUCCESS","completedAt":"2026-01-05T00:01:02.500+0000","tasks":[],"attempts":1,"endings":[]}`
+	broken = `{` + aRun + `,"status":"FAILED","completedAt":"2026-01-05T00:00:01.000+0000","tasks":[],"attempts":2,"message":"exited with code 3",
+		"endings":[{"id":"i","host":"h1","end":"failed","exitCode":3,"at":"","log":"disk full\n"}]}`
 	runPath = "GET /pacer/v1/jobs/backup/runs/20260105000000abcde"
 )
 
