@@ -48,16 +48,16 @@ type Board struct {
 }
 
 type host struct {
-	Offer
-	name  string
-	known bool // an Offer was made; else only holds name it
-	held  int  // holds that are booked
-	free  apps.Resources
-	ports ports
-
+	free  apps.Resources // what is looked at most comes first
+	total apps.Resources
+	place       // in the index
 	slot  int32 // its number while it is on the board
 	class int32 // hosts of one class have the same zone, region and attributes
-	place       // in the index
+	known bool  // an Offer was made; else only holds name it
+	held  int   // holds that are booked
+	name  string
+	ports ports
+	Offer
 }
 
 // NewBoard is an empty cluster.
@@ -79,7 +79,7 @@ func (b *Board) SetHost(o Offer) {
 		b.moveValues(h, o.Host.Zone)
 	}
 	h.ports.setRanges(o.Host.Ports)
-	h.Offer, h.known = o, true
+	h.Offer, h.known, h.total = o, true, o.Host.Total
 	h.class = b.classOf(&o.Host)
 	b.count(h, +1)
 	b.relist(h)
@@ -97,6 +97,7 @@ func (b *Board) RemoveHost(name string) {
 	h.free = h.free.Minus(h.Host.Total)
 	h.ports.setRanges(nil)
 	h.Offer, h.known = Offer{Host: apps.Host{Name: name, Zone: h.Host.Zone}}, false
+	h.total = apps.Resources{}
 	b.moveValues(h, h.Host.Zone) // it has no attributes any more
 	b.dropIdle(h)
 }
@@ -154,7 +155,7 @@ func (b *Board) moveValues(h *host, zone string) {
 	from, to := b.zoneID(h.Host.Zone), b.zoneID(zone)
 	if h.held > 0 {
 		for _, c := range b.crowds {
-			if n := c.hosts[h.slot]; n > 0 {
+			if n := c.hosts.get(h.slot); n > 0 {
 				c.addZone(from, -n)
 				c.addZone(to, n)
 			}

@@ -78,13 +78,13 @@ func (b *Board) checkRoles(fresh *Board) error {
 // checkCrowd compares the counts, and says whether the finder has each host where it
 // belongs: in the tier of its count, or aside.
 func (b *Board) checkCrowd(c *crowd, fresh *Board, f *crowd) error {
-	if f == nil || f.total != c.total || len(c.hosts) != len(f.hosts) {
+	if f == nil || f.total != c.total || c.hosts.len() != f.hosts.len() {
 		return fmt.Errorf("crowd %+v on the board, %+v recomputed", c, f)
 	}
 	zones := map[string]int32{}
 	for _, h := range b.hosts {
-		n := c.hosts[h.slot]
-		if n != f.hosts[fresh.byName[h.name].slot] {
+		n := c.hosts.get(h.slot)
+		if n != f.hosts.get(fresh.byName[h.name].slot) {
 			return fmt.Errorf("%d on host %s on the board", n, h.name)
 		}
 		zones[h.Host.Zone] += n
@@ -106,7 +106,7 @@ func (f *finder) check(c *crowd) error {
 		for w, x := range f.tiers[k].row {
 			for ; x != 0; x &= x - 1 {
 				in++
-				if h := f.b.at[w*64+bits.TrailingZeros64(x)]; h == nil || f.level(c.hosts[h.slot]) != k {
+				if h := f.b.at[w*64+bits.TrailingZeros64(x)]; h == nil || f.level(c.hosts.get(h.slot)) != k {
 					return fmt.Errorf("a host is in tier %d that does not belong there", k)
 				}
 			}

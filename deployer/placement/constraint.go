@@ -90,7 +90,7 @@ func (b *Board) counts(c *crowd, field string) map[string]int32 {
 	}
 	counts := map[string]int32{}
 	for _, h := range b.hosts {
-		n := c.hosts[h.slot]
+		n := c.hosts.get(h.slot)
 		if value, has := attribute(&h.Host, field); has && n != 0 {
 			counts[value] += n
 		}

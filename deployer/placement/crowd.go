@@ -14,9 +14,9 @@ type crowd struct {
 	key   crowdKey
 	app   *apps.App // any of that configuration
 	total int32
-	hosts map[int32]int32 // by host.slot; no zeros
-	zones []int32         // by zone id
-	waits bool            // in the round that goes on
+	hosts tally
+	zones []int32 // by zone id
+	waits bool    // in the round that goes on
 
 	rules   *rules
 	finder  *finder
@@ -32,7 +32,7 @@ func (b *Board) crowd(app *apps.App) *crowd {
 	key := crowdKey{app.ID, app.ConfigAt}
 	c := b.crowds[key]
 	if c == nil {
-		c = &crowd{key: key, app: app, hosts: map[int32]int32{}}
+		c = &crowd{key: key, app: app}
 		b.crowds[key] = c
 	}
 	return c
@@ -76,12 +76,7 @@ func (b *Board) dropCrowd(c *crowd) {
 
 func (c *crowd) book(b *Board, h *host, sign int32) {
 	c.total += sign
-	n := c.hosts[h.slot]
-	if n+sign == 0 {
-		delete(c.hosts, h.slot)
-	} else {
-		c.hosts[h.slot] = n + sign
-	}
+	n := c.hosts.add(h.slot, sign, b.slots)
 	c.addZone(b.zoneOf(h), sign)
 	c.byField = nil
 	if c.finder != nil {

@@ -198,14 +198,14 @@ func thirds(m market) []int64 {
 	return out
 }
 
-// A tally counts violations, and keeps the smallest market of each kind.
-type tally struct {
+// A census counts violations, and keeps the smallest market of each kind.
+type census struct {
 	n     map[string]int
 	first map[string]string
 	size  map[string]int64
 }
 
-func (t *tally) note(kind string, ok bool, m market) {
+func (t *census) note(kind string, ok bool, m market) {
 	if ok {
 		return
 	}
@@ -254,7 +254,7 @@ func TestWhatFairnessHolds(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			r := rand.New(rand.NewPCG(7, uint64(len(test.name))))
-			sum := tally{map[string]int{}, map[string]string{}, map[string]int64{}}
+			sum := census{map[string]int{}, map[string]string{}, map[string]int64{}}
 			n := instances(t)
 			for range n {
 				m := drawMarket(r, test.zeros)

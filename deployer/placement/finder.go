@@ -62,7 +62,7 @@ func (b *Board) finderOf(c *crowd) *finder {
 	}
 	if f.aside > 0 {
 		for _, h := range b.journal[len(b.journal)-int(b.seq-f.seen):] {
-			f.back(h, c.hosts[h.slot])
+			f.back(h, c.hosts.get(h.slot))
 		}
 	}
 	f.seen = b.seq
@@ -81,39 +81,27 @@ func (b *Board) newFinder(c *crowd) *finder {
 	}
 	first := f.tier(0)
 	for w, x := range f.may {
-		for ; x != 0; x &= x - 1 {
-			h := b.at[w*64+bits.TrailingZeros64(x)]
-			if len(c.hosts) > 0 && c.hosts[h.slot] > 0 {
-				continue
-			}
-			if h.level < 0 {
-				f.aside++
-				continue
-			}
-			first.row[w] |= x & -x
-			first.n[h.zone]++
-			first.hosts++
-			f.open[h.zone]++
+		first.row[w] = x & b.listed[w]
+	}
+	for z := range b.zones {
+		zn := &b.zones[z]
+		n := ones(first.row[zn.first : zn.first+zn.words])
+		first.n[z], f.open[z] = int32(n), int32(n)
+		first.hosts += n
+	}
+	f.aside = ones(f.may) - first.hosts
+	c.hosts.each(func(slot, n int32) {
+		h := b.bySlot[slot]
+		w, bit := b.word(h)
+		if f.has(0, w, bit) {
+			f.drop(0, h, w, bit)
+			f.aside++
+			f.back(h, n)
 		}
-	}
-	if len(c.hosts) > 0 {
-		f.addHolders(c)
-	}
+	})
 	b.finding = append(b.finding, c)
 	b.finderWords += f.words()
 	return f
-}
-
-// addHolders puts the hosts that run some of the crowd into their tiers.
-func (f *finder) addHolders(c *crowd) {
-	for w, x := range f.may {
-		for ; x != 0; x &= x - 1 {
-			if h := f.b.at[w*64+bits.TrailingZeros64(x)]; c.hosts[h.slot] > 0 {
-				f.aside++
-				f.back(h, c.hosts[h.slot])
-			}
-		}
-	}
 }
 
 func (f *finder) words() int { return len(f.may) * (3 + len(f.fields)) }
@@ -290,7 +278,7 @@ func (b *Board) fieldRule(con counting, c *crowd) fieldRule {
 	r := fieldRule{counting: con, field: field, n: make([]int32, len(field.names)), closed: make([]bool, len(field.names)), blocked: make([]uint64, b.words), stale: true}
 	for v, hosts := range field.hosts {
 		for _, h := range hosts {
-			r.n[v] += c.hosts[h.slot]
+			r.n[v] += c.hosts.get(h.slot)
 		}
 	}
 	return r
@@ -398,7 +386,7 @@ func (b *Board) find(c *crowd, needs *apps.Resources) *host {
 func (f *finder) onlyHost(c *crowd, needs *apps.Resources) *host {
 	f.tried++
 	h := f.b.byName[f.rules.only]
-	if h == nil || !h.known || !f.takes(c, h, needs) || f.level(c.hosts[h.slot]) < 0 || f.rules.gather && c.total != 0 && c.hosts[h.slot] == 0 {
+	if h == nil || !h.known || !f.takes(c, h, needs) || f.level(c.hosts.get(h.slot)) < 0 || f.rules.gather && c.total != 0 && c.hosts.get(h.slot) == 0 {
 		return nil
 	}
 	w, bit := f.b.word(h)

@@ -19,9 +19,11 @@ type index struct {
 	zoneIDs map[string]int32
 	zones   []zone  // by id; laid out one after the other
 	at      []*host // by zone.first*64 + place.bit; nil between the zones
-	words   int     // of a row of bits over all zones
+	bySlot  []*host
+	words   int // of a row of bits over all zones
 
 	known   []uint64           // hosts that were offered
+	listed  []uint64           // of those, the ones that take something: level >= 0
 	byClass map[int32][]uint64 // of those, by class; nil: there are too many classes
 	fields  map[string]*field
 
@@ -98,13 +100,13 @@ func (b *Board) reindex() {
 		z.rows, z.sum = make([]uint64, levels*z.words), make([]uint64, levels*z.sums)
 		b.words += z.words
 	}
-	b.at = make([]*host, b.words*64)
-	b.known = make([]uint64, b.words)
+	b.at, b.bySlot = make([]*host, b.words*64), make([]*host, b.slots)
+	b.known, b.listed = make([]uint64, b.words), make([]uint64, b.words)
 	b.byClass, b.fields = map[int32][]uint64{}, nil
 	b.journal, b.stale = b.journal[:0], false
 	for _, h := range hosts {
 		w, bit := b.word(h)
-		b.at[b.zones[h.zone].first*64+int(h.bit)] = h
+		b.at[b.zones[h.zone].first*64+int(h.bit)], b.bySlot[h.slot] = h, h
 		if h.known {
 			b.known[w] |= bit
 			b.noteClass(h, w, bit)
@@ -154,21 +156,29 @@ func (b *Board) moveLevel(h *host) {
 	if h.level >= 0 {
 		z.clear(int(h.level), int(h.bit))
 	}
-	if h.level = level; level >= 0 {
+	if level >= 0 {
 		z.set(int(level), int(h.bit))
 	}
+	if w, bit := b.word(h); h.level < 0 {
+		b.listed[w] |= bit
+	} else if level < 0 {
+		b.listed[w] &^= bit
+	}
+	h.level = level
 }
 
 // fullness is the dominant share of what is held of the host, in parts of levels.
 func (h *host) fullness() int32 {
-	t, f := &h.Host.Total, &h.free
-	most := int64(0)
-	for _, r := range [...][2]int64{{t.CPU, f.CPU}, {t.Mem, f.Mem}, {t.Disk, f.Disk}, {t.GPU, f.GPU}} {
-		if used := r[0] - r[1]; r[0] > 0 && used > 0 {
-			most = max(most, used*levels/r[0])
-		}
-	}
+	t, f := &h.total, &h.free
+	most := max(part(t.CPU, f.CPU), part(t.Mem, f.Mem), part(t.Disk, f.Disk), part(t.GPU, f.GPU))
 	return int32(min(most, levels-1))
+}
+
+func part(total, free int64) int64 {
+	if free >= total || total == 0 {
+		return 0
+	}
+	return (total - free) * levels / total
 }
 
 func (z *zone) set(level, i int) {

@@ -22,8 +22,8 @@ import (
 //     used up, or that nobody asks for, nobody can be given less or more.
 type round struct {
 	asks   []Ask
-	order  []int32     // of asks: by lot, within a lot by serial
-	line   []*roleBook // heap, the next one first
+	order  []int32  // of asks: by lot, within a lot by serial
+	line   []inLine // heap, the next one first
 	lots   []*appBook
 	wanted kinds  // what is compared
 	wants  [4]int // lots whose next ask needs this resource
@@ -32,6 +32,15 @@ type round struct {
 	shapes int    // unlike hosts
 	placed []Allocation
 	ports  []int // for allocations to come
+}
+
+// An inLine is a role in the line, with what it is compared by: the heap is looked at
+// without looking at the roles.
+type inLine struct {
+	key   share
+	order int32 // by name
+	first bool
+	role  *roleBook
 }
 
 // A turn is a role's part of a round.
@@ -44,6 +53,7 @@ type turn struct {
 	first  bool       // its next ask lies within its guarantee
 	pick   int        // the lot of that ask
 	spent  bool       // none of its asks lies within its guarantee any more
+	order  int32      // among the roles that wait, by name
 }
 
 // A lot is an app's part of a round.
@@ -51,6 +61,7 @@ type lot struct {
 	waits    bool
 	from, to int32 // in round.order; what is before from has been answered
 	count    int32
+	order    int32 // among all lots, by role and id
 	key      share
 	term     vector // what it would hold at a share of 1, scaled
 	need     vector // of its next ask
@@ -91,7 +102,7 @@ func (r *round) sort(b *Board) {
 			r.lots = append(r.lots, a)
 			if !a.role.waits {
 				a.role.turn = turn{waits: true, lots: a.role.turn.lots[:0]}
-				r.line = append(r.line, a.role)
+				r.line = append(r.line, inLine{role: a.role})
 			}
 			a.role.lots = append(a.role.lots, a)
 		}
@@ -117,6 +128,9 @@ func (r *round) sort(b *Board) {
 	slices.SortFunc(r.lots, func(x, y *appBook) int {
 		return cmp.Or(strings.Compare(x.role.name, y.role.name), strings.Compare(string(x.id), string(y.id)))
 	})
+	for i, a := range r.lots {
+		a.order, a.role.turn.order = int32(i), int32(i)
+	}
 }
 
 func (r *round) ask(a *appBook) *Ask { return &r.asks[r.order[a.from]] }
@@ -158,8 +172,9 @@ func (r *round) stillWanted() (k kinds) {
 // form computes every key and orders the line.
 func (b *Board) form() {
 	r := &b.round
-	for _, role := range r.line {
-		b.rank(role)
+	for i := range r.line {
+		b.rank(r.line[i].role)
+		r.line[i].renew()
 	}
 	for i := len(r.line)/2 - 1; i >= 0; i-- {
 		sink(r.line, i, rolesFirst)
@@ -234,7 +249,7 @@ func (role *roleBook) guard() {
 		return
 	}
 	for i, a := range role.lots {
-		if role.guaranteed(&a.need) && (!role.first || appsFirst(a, role.lots[role.pick])) {
+		if role.guaranteed(&a.need) && (!role.first || appsFirst(&role.lots[i], &role.lots[role.pick])) {
 			role.first, role.pick = true, i
 		}
 	}
@@ -275,30 +290,32 @@ func (b *Board) alone(needs apps.Resources) (n uint64) {
 	return n
 }
 
-func appsFirst(x, y *appBook) bool {
-	c := x.key.compare(y.key)
-	return c < 0 || c == 0 && x.id < y.id
+func appsFirst(x, y **appBook) bool {
+	c := (*x).key.compare((*y).key)
+	return c < 0 || c == 0 && (*x).order < (*y).order
 }
 
-func rolesFirst(x, y *roleBook) bool {
+func rolesFirst(x, y *inLine) bool {
 	if x.first != y.first {
 		return x.first
 	}
 	c := x.key.compare(y.key)
-	return c < 0 || c == 0 && x.name < y.name
+	return c < 0 || c == 0 && x.order < y.order
 }
 
+func (l *inLine) renew() { l.key, l.first, l.order = l.role.key, l.role.first, l.role.turn.order }
+
 // sink restores a heap whose element i has become greater.
-func sink[T any](heap []T, i int, less func(x, y T) bool) {
+func sink[T any](heap []T, i int, less func(x, y *T) bool) {
 	for {
 		child := 2*i + 1
 		if child >= len(heap) {
 			return
 		}
-		if right := child + 1; right < len(heap) && less(heap[right], heap[child]) {
+		if right := child + 1; right < len(heap) && less(&heap[right], &heap[child]) {
 			child = right
 		}
-		if !less(heap[child], heap[i]) {
+		if !less(&heap[child], &heap[i]) {
 			return
 		}
 		heap[i], heap[child] = heap[child], heap[i]
@@ -309,7 +326,7 @@ func sink[T any](heap []T, i int, less func(x, y T) bool) {
 // served brings the keys up to date after one ask of the lot i of the first role was
 // given a host.
 func (b *Board) served(i int) {
-	role := b.round.line[0]
+	role := b.round.line[0].role
 	a := role.lots[i]
 	for j, n := range a.term {
 		role.scaled[j] -= n
@@ -325,7 +342,7 @@ func (b *Board) served(i int) {
 // poorer by it, so both heaps are restored by sinking.
 func (b *Board) advance(i int, n int32) {
 	r := &b.round
-	role := r.line[0]
+	role := r.line[0].role
 	a := role.lots[i]
 	if a.from += n; a.from < a.to {
 		b.face(a)
@@ -345,6 +362,7 @@ func (b *Board) advance(i int, n int32) {
 	}
 	if len(role.lots) > 0 {
 		b.keyOf(role)
+		r.line[0].renew()
 	}
 	sink(r.line, 0, rolesFirst)
 }

@@ -331,11 +331,12 @@ func TestPlaceIsHDRFInExactFractions(t *testing.T) {
 		b.sift()
 		b.form()
 		for len(b.round.line) > 0 {
-			role := b.round.line[0]
+			role := b.round.line[0].role
 			a := role.lots[role.pick]
 			epsilon := rat(int64(3*len(role.lots)), (1<<16)*20)
 			mine := b.exactOf(role)
-			for _, o := range b.round.line {
+			for _, l := range b.round.line {
+				o := l.role
 				if theirs := b.exactOf(o); new(big.Rat).Sub(mine, theirs).Cmp(epsilon) > 0 {
 					t.Fatalf("role %s with %v is before %s with %v", role.name, mine, o.name, theirs)
 				}
@@ -359,7 +360,8 @@ func TestPlaceIsHDRFInExactFractions(t *testing.T) {
 func (b *Board) exactOf(role *roleBook) *big.Rat {
 	waiting := map[apps.ID]bool{}
 	var wanted kinds
-	for _, o := range b.round.line {
+	for _, l := range b.round.line {
+		o := l.role
 		for _, a := range o.lots {
 			if o == role {
 				waiting[a.id] = true

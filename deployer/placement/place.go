@@ -51,9 +51,9 @@ func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
 	b.queue(asks)
 	refused, askers := b.sift()
 	b.form()
-	r.placed = r.placed[:0]
+	r.placed = slices.Grow(r.placed[:0], len(asks))
 	for len(r.line) > 0 {
-		role := r.line[0]
+		role := r.line[0].role
 		a := role.lots[role.pick]
 		h := b.hostFor(a)
 		if h == nil {
@@ -96,7 +96,7 @@ func (b *Board) sift() (refused []Refusal, askers []Ask) {
 				a.role.lots = slices.DeleteFunc(a.role.lots, func(o *appBook) bool { return o == a })
 			}
 		}
-		r.line = slices.DeleteFunc(r.line, func(role *roleBook) bool { return len(role.lots) == 0 })
+		r.line = slices.DeleteFunc(r.line, func(l inLine) bool { return len(l.role.lots) == 0 })
 	}
 	r.wanted = r.stillWanted()
 	return refused, askers
@@ -182,7 +182,7 @@ func (b *Board) rankOf(h *host, c *crowd, policy Policy) rank {
 	}
 	r := rank{fullness: h.fullness()}
 	if c != nil {
-		r.inZone, r.onHost = c.onZone(b.zoneOf(h)), c.hosts[h.slot]
+		r.inZone, r.onHost = c.onZone(b.zoneOf(h)), c.hosts.get(h.slot)
 	}
 	return r
 }

@@ -71,10 +71,10 @@ func (t *trace) note(b *Board, a *appBook, host string) {
 	if b.fairness == TaskShare {
 		d.scale = 1 << taskFine
 	}
-	if len(r.line) > 0 && r.line[0] == role {
+	if len(r.line) > 0 && r.line[0].role == role {
 		for _, o := range r.line[1:min(3, len(r.line))] {
 			if d.next == "" || o.key.compare(d.nextShare) < 0 {
-				d.next, d.nextShare = o.name, o.key
+				d.next, d.nextShare = o.role.name, o.key
 			}
 		}
 	}
