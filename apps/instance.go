@@ -91,8 +91,21 @@ func InstanceID(app ID, cluster, serial uint64) string {
 	x = x * 0x9E3779B97F4B & mask // odd: a bijection modulo 2^48
 	x ^= x >> 24
 	x = x * 0xC2B2AE3D27D5 & mask
-	return fmt.Sprintf("%s.instance-%08x-%04x-8%03x-%04x-%012x",
-		app.Flat(), x>>16, x&0xffff, cluster>>52, 0x8000|cluster>>36&0x3fff, cluster&mask)
+	flat := app.Flat()
+	id := make([]byte, 0, len(flat)+len(".instance-")+36) // a launch makes a million of them
+	id = append(append(id, flat...), ".instance-"...)
+	id = append(appendHex(id, x>>16, 8), '-')
+	id = append(appendHex(id, x&0xffff, 4), "-8"...)
+	id = append(appendHex(id, cluster>>52, 3), '-')
+	id = append(appendHex(id, 0x8000|cluster>>36&0x3fff, 4), '-')
+	return string(appendHex(id, cluster&mask, 12))
+}
+
+func appendHex(b []byte, x uint64, digits int) []byte {
+	for i := digits - 1; i >= 0; i-- {
+		b = append(b, "0123456789abcdef"[x>>(4*i)&15])
+	}
+	return b
 }
 
 // Health is what one check says about an instance. It travels when Alive flips

@@ -35,7 +35,7 @@ func rootCommand() *cobra.Command {
 		Version:       version,
 	}
 	root.SetVersionTemplate(fmt.Sprintf("pacer %s\n", version))
-	root.AddCommand(devCommand(), serverCommand(), agentCommand(), lbCommand())
+	root.AddCommand(devCommand(), serverCommand(), agentCommand(), lbCommand(), benchCommand())
 	root.AddCommand(clientCommands()...)
 	return root
 }

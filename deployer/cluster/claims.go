@@ -77,13 +77,17 @@ func (s *State) saveClaim(c *claim) { s.claimed[c.ID] = c }
 // placeClaimants gives those who have a claim their place on its host, before anybody
 // else is asked: the room has been theirs all the time.
 func (s *State) placeClaimants() {
-	for _, id := range sortedKeys(s.waiting) {
-		in := s.waiting[id]
+	if len(s.claims) == 0 {
+		return
+	}
+	claimants := slices.DeleteFunc(slices.Clone(s.waiting), func(in *instance) bool { return in.Claim == "" })
+	slices.SortFunc(claimants, func(x, y *instance) int { return cmp.Compare(x.ID, y.ID) })
+	for _, in := range claimants {
 		c := s.claims[in.Claim]
 		if c == nil || in.NotBefore.After(s.now) {
 			continue
 		}
-		p, refusal := s.board.PlaceOn(c.Host, placement.Ask{Instance: id, Serial: in.Serial, App: in.spec, Role: in.Role}, c.hold())
+		p, refusal := s.board.PlaceOn(c.Host, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role}, c.hold())
 		if refusal != nil {
 			s.waited[in.App] = in.app
 			in.app.refusal = *refusal

@@ -8,21 +8,26 @@ import (
 	"pacer/deployer/placement"
 )
 
+// noticesPlaced is how many are told of an instance that is placed.
+const noticesPlaced = 3
+
 // place gives hosts to those who wait, once for the whole step: fairness is about
 // everyone. Who was refused is asked for again only when room may have grown.
 func (s *State) place() {
 	if grew := s.board.Grew(); (s.asks || grew) && len(s.waiting) > 0 {
 		s.placeClaimants()
-		var asks []placement.Ask
-		for _, id := range sortedKeys(s.waiting) {
-			in := s.waiting[id]
+		asks := make([]placement.Ask, 0, len(s.waiting))
+		askers := make([]*instance, 0, len(s.waiting))
+		for _, in := range s.waiting { // the board's answers do not depend on the order
 			if in.Claim == "" && !in.NotBefore.After(s.now) {
-				asks = append(asks, placement.Ask{Instance: id, Serial: in.Serial, App: in.spec, Role: in.Role})
+				asks = append(asks, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role})
+				askers = append(askers, in)
 			}
 		}
 		placed, refused := s.board.Place(asks)
+		s.fx.Save.Notices = slices.Grow(s.fx.Save.Notices, noticesPlaced*len(placed))
 		for _, p := range placed {
-			s.placed(s.waiting[p.Instance], p)
+			s.placed(askers[p.Ask], p)
 		}
 		for _, r := range refused {
 			if a := s.apps[r.App]; a != nil {
@@ -37,7 +42,7 @@ func (s *State) place() {
 
 func (s *State) placed(in *instance, p placement.Allocation) {
 	h := s.hosts[p.Host]
-	delete(s.waiting, in.ID)
+	s.settled(in)
 	s.waited[in.App] = in.app
 	in.Host, in.Addr, in.Ports, in.Staged, in.Message = p.Host, p.Addr, p.Ports, s.now, ""
 	h.runs[in.ID] = in
@@ -75,12 +80,20 @@ func (s *State) tellWaits() {
 	clear(s.waited)
 }
 
-// copy is the instance as it is now, for a notice.
-func (in *instance) copy() *apps.Instance {
-	c := in.Instance
-	c.Ports, c.Health = slices.Clone(in.Ports), slices.Clone(in.Health)
+// copy is the instance as it is now, for a notice. Its ports are shared: they are never
+// changed, only replaced.
+func (s *State) copy(in *instance) *apps.Instance {
+	if len(s.copies) == 0 { // many at once: a launch makes a million of them
+		s.copies = make([]apps.Instance, copiesAtOnce)
+	}
+	c := &s.copies[0]
+	s.copies = s.copies[1:]
+	*c = in.Instance
+	c.Health = slices.Clone(in.Health)
 	for i := range c.Health {
 		c.Health[i].Last = nil // a notice needs none, and there are a million of them
 	}
-	return &c
+	return c
 }
+
+const copiesAtOnce = 32

@@ -182,11 +182,11 @@ func (s *State) launch(a *app, spec *apps.App, n int) {
 		}
 		a.instances = append(a.instances, in)
 		s.instances[in.ID] = in
-		s.waiting[in.ID] = in
+		s.await(in)
 		s.waited[spec.ID] = a
 		s.asks = true
 		s.save(in)
-		s.tell(apps.Notice{Type: "instance_changed_event", App: in.App, Version: in.Version, Instance: in.copy(), Status: "Scheduled"})
+		s.tell(apps.Notice{Type: "instance_changed_event", App: in.App, Version: in.Version, Instance: s.copy(in), Status: "Scheduled"})
 	}
 }
 
@@ -323,8 +323,9 @@ func (s *State) enter(in *instance, state apps.State) {
 	s.touch(in.app)
 	switch state {
 	case apps.Starting:
-		s.tell(apps.Notice{Type: "instance_changed_event", App: in.App, Version: in.Version, Instance: in.copy(), Status: "Provisioned"})
-		s.tellStatus(in, "TASK_STAGING", "Staging", "")
+		now := s.copy(in) // what was told is not changed: one does for all three
+		s.tell(apps.Notice{Type: "instance_changed_event", App: in.App, Version: in.Version, Instance: now, Status: "Provisioned"})
+		s.tellStatusOf(now, "TASK_STAGING", "Staging", "")
 	case apps.Running:
 		in.Message = ""
 		s.tellStatus(in, "TASK_RUNNING", "Running", "")
@@ -343,10 +344,9 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 			h.fence = rev
 		}
 	}
-	delete(s.waiting, in.ID)
+	s.settled(in)
 	s.waited[in.App] = a
 	delete(s.instances, in.ID)
-	delete(s.changed, in.ID)
 	a.instances = slices.DeleteFunc(a.instances, func(o *instance) bool { return o == in })
 	waited := in.State == apps.Waiting
 	in.State, in.Since, in.Ready, in.Message = apps.Gone, s.now, false, why

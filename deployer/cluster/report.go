@@ -213,7 +213,7 @@ func (s *State) judge(in *instance, run apps.InstanceReport) {
 	s.save(in)
 	s.touch(in.app)
 	if i := slices.IndexFunc(run.Health, func(h apps.Health) bool { return h.Kill }); i >= 0 && in.State == apps.Running {
-		s.tell(apps.Notice{Type: "unhealthy_instance_kill_event", App: in.App, Version: in.Version, Instance: in.copy(), Message: run.Health[i].Cause})
+		s.tell(apps.Notice{Type: "unhealthy_instance_kill_event", App: in.App, Version: in.Version, Instance: s.copy(in), Message: run.Health[i].Cause})
 		in.end = apps.EndUnhealthy
 		s.penalise(in)
 		s.countFailure(in, "unhealthy: "+run.Health[i].Cause)

@@ -60,17 +60,18 @@ type State struct {
 	dirty    map[apps.ID]*app
 	moved    map[string]*host // their assignment changed: it has a new revision
 	repeated map[string]*host // theirs goes out again as it is
-	changed  map[string]*instance
+	changed  []*instance      // to be stored, each once; those that are Gone meanwhile are not
 	claimed  map[string]*claim
 	advanced map[string]*deployment
 	looked   map[string]*deployment // may have come to the end of a step
 	asks     bool                   // somebody new waits for a host
 	failing  *deployment            // gives its apps back
-	waiting  map[string]*instance   // all that are Waiting
+	waiting  []*instance            // all that are Waiting, in any order; see instance.wait
 	unacked  map[string]*instance   // whose service letter balancers may not know yet
 	claims   map[string]*claim
 	roles    map[string]apps.Role // that were set
 	waited   map[apps.ID]*app     // what they wait for may have changed
+	copies   []apps.Instance      // room for copies to come
 
 	dueJobs     map[apps.JobID]*job // a schedule may be due, or a dependency have succeeded
 	changedJobs map[apps.JobID]*job
@@ -102,6 +103,8 @@ type instance struct {
 	rev  uint64    // revision of the first assignment with it, or, when Stopping, without it
 	serv uint64    // revision of the first service letter with it, or, when Draining, without it
 	end  apps.End  // how it will have ended
+	wait int       // its place in State.waiting, from 1; 0: it does not wait
+	save bool      // it is in State.changed
 }
 
 type host struct {
@@ -146,7 +149,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		epoch: epoch, cluster: stored.Cluster, serial: stored.Serial, seq: stored.Seq, began: now, now: now,
 		apps: map[apps.ID]*app{}, instances: map[string]*instance{}, hosts: map[string]*host{},
 		balancers: map[string]*balancer{}, deployments: map[string]*deployment{}, ports: map[int][]apps.ID{},
-		board: placement.NewBoard(), waiting: map[string]*instance{}, waited: map[apps.ID]*app{}, evident: map[string]bool{},
+		board: placement.NewBoard(), waited: map[apps.ID]*app{}, evident: map[string]bool{},
 		claims: map[string]*claim{},
 	}
 	s.begin(now, &Effects{})
@@ -199,7 +202,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		switch in.State {
 		case apps.Waiting:
 			s.asks = true
-			s.waiting[in.ID] = it
+			s.await(it)
 			a.until = later(a.until, in.NotBefore) // reconcile sets the date
 		case apps.Draining, apps.Stopping:
 			it.end = apps.EndStopped
@@ -252,7 +255,7 @@ func (s *State) begin(now time.Time, fx *Effects) {
 	}
 	s.now, s.fx = now, fx
 	if s.dirty == nil {
-		s.dirty, s.moved, s.changed, s.advanced = map[apps.ID]*app{}, map[string]*host{}, map[string]*instance{}, map[string]*deployment{}
+		s.dirty, s.moved, s.changed, s.advanced = map[apps.ID]*app{}, map[string]*host{}, nil, map[string]*deployment{}
 		s.looked, s.repeated, s.claimed = map[string]*deployment{}, map[string]*host{}, map[string]*claim{}
 	}
 }
@@ -285,11 +288,16 @@ func (s *State) settleAll() {
 // write turns what was touched into rows and letters.
 func (s *State) write() {
 	fx := s.fx
-	for _, id := range slices.Sorted(maps.Keys(s.changed)) {
-		fx.Save.Instances = append(fx.Save.Instances, s.changed[id].Instance)
+	slices.SortFunc(s.changed, func(a, b *instance) int { return cmp.Compare(a.Serial, b.Serial) })
+	for _, in := range s.changed {
+		if in.save = false; in.State != apps.Gone {
+			if fx.Save.Instances == nil {
+				fx.Save.Instances = make([]apps.Instance, 0, len(s.changed))
+			}
+			fx.Save.Instances = append(fx.Save.Instances, in.Instance)
+		}
 	}
 	s.writeJobs()
-	slices.SortFunc(fx.Save.Instances, func(a, b apps.Instance) int { return cmp.Compare(a.Serial, b.Serial) })
 	for _, id := range slices.Sorted(maps.Keys(s.claimed)) {
 		fx.Save.Claims = append(fx.Save.Claims, s.claimed[id].Claim)
 	}
@@ -306,7 +314,8 @@ func (s *State) write() {
 		}
 	}
 	clear(s.repeated)
-	clear(s.changed)
+	clear(s.changed) // keeps no instance alive
+	s.changed = s.changed[:0]
 	clear(s.advanced)
 	clear(s.moved)
 }
@@ -316,9 +325,28 @@ func (s *State) touch(a *app) { s.dirty[a.spec.ID] = a }
 
 // save has the instance stored with this step.
 func (s *State) save(in *instance) {
-	if in.State != apps.Gone {
-		s.changed[in.ID] = in
+	if in.State != apps.Gone && !in.save {
+		in.save = true
+		s.changed = append(s.changed, in)
 	}
+}
+
+// await has the instance asked for when hosts are given out, until settled.
+func (s *State) await(in *instance) {
+	s.waiting = append(s.waiting, in)
+	in.wait = len(s.waiting)
+}
+
+// settled takes the instance from those who wait.
+func (s *State) settled(in *instance) {
+	if in.wait == 0 {
+		return
+	}
+	last := len(s.waiting) - 1
+	s.waiting[in.wait-1] = s.waiting[last]
+	s.waiting[in.wait-1].wait = in.wait
+	s.waiting[last] = nil
+	s.waiting, in.wait = s.waiting[:last], 0
 }
 
 // settle books an instance on its host and on the board.
@@ -389,12 +417,16 @@ func (s *State) assignment(h *host) apps.Assignment {
 // Check verifies what must hold between any two steps; nil when it does.
 func (s *State) Check() error {
 	var holds []placement.Hold
+	waiting := 0
 	for _, in := range s.instances {
 		if in.State == apps.Gone {
 			return fmt.Errorf("%s is gone and still known", in.ID)
 		}
 		if (in.Host == "") != (in.State == apps.Waiting) {
 			return fmt.Errorf("%s is %s on host %q", in.ID, in.State, in.Host)
+		}
+		if in.State == apps.Waiting {
+			waiting++
 		}
 		if in.Host != "" {
 			holds = append(holds, in.hold())
@@ -423,6 +455,14 @@ func (s *State) Check() error {
 		if a.holder != nil && s.deployments[a.holder.ID] != a.holder {
 			return fmt.Errorf("%s is held by the deployment %s, which is not running", a.spec.ID, a.holder.ID)
 		}
+	}
+	for i, in := range s.waiting {
+		if in.wait != i+1 || in.State != apps.Waiting || s.instances[in.ID] != in {
+			return fmt.Errorf("%s is among those who wait", in.ID)
+		}
+	}
+	if waiting != len(s.waiting) {
+		return fmt.Errorf("%d instances are waiting, %d are known to", waiting, len(s.waiting))
 	}
 	if n != len(s.instances) {
 		return fmt.Errorf("%d instances in all, %d by app", len(s.instances), n)
