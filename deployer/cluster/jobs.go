@@ -34,8 +34,10 @@ type job struct {
 func (s *State) loadJobs(stored Stored) {
 	s.jobs, s.runs, s.runsOf = map[apps.JobID]*job{}, map[string]*run{}, map[apps.JobID][]*run{}
 	s.dueJobs, s.changedJobs, s.changedRuns = map[apps.JobID]*job{}, map[apps.JobID]*job{}, map[string]*run{}
+	s.followers = map[apps.JobID]map[apps.JobID]bool{}
 	for _, spec := range stored.Jobs {
 		s.jobs[spec.ID] = &job{spec: spec}
+		s.follow(nil, spec)
 		s.dueJobs[spec.ID] = s.jobs[spec.ID]
 	}
 	for _, r := range stored.Runs {
@@ -176,11 +178,9 @@ func (s *State) foldDropJob(d DropJob) {
 		s.refuse(d.Request, noSuchJob(d.Job))
 		return
 	}
-	for _, id := range sortedKeys(s.jobs) {
-		if slices.Contains(s.jobs[id].spec.Dependencies, d.Job) {
-			s.refuse(d.Request, apps.Errorf(apps.Conflict, "Job '%s' depends on this one: change that first", id))
-			return
-		}
+	for _, id := range sortedKeys(s.followers[d.Job]) {
+		s.refuse(d.Request, apps.Errorf(apps.Conflict, "Job '%s' depends on this one: change that first", id))
+		return
 	}
 	active := slices.Clone(s.runsOf[d.Job])
 	if len(active) > 0 && !d.Stop {
@@ -194,6 +194,7 @@ func (s *State) foldDropJob(d DropJob) {
 		s.fx.Save.GoneRuns = append(s.fx.Save.GoneRuns, r.ID)
 		delete(s.changedRuns, r.ID)
 	}
+	s.follow(j.spec, nil)
 	delete(s.jobs, d.Job)
 	delete(s.changedJobs, d.Job)
 	s.fx.Save.GoneJobs = append(s.fx.Save.GoneJobs, d.Job)
@@ -246,9 +247,30 @@ func (s *State) foldDropSchedule(d DropSchedule) {
 
 // setJob puts a changed job in the place of what it was, and has it looked at.
 func (s *State) setJob(j *job, spec *apps.Job) {
+	s.follow(j.spec, spec)
 	j.spec = spec
 	s.changedJobs[spec.ID] = j
 	s.dueJobs[spec.ID] = j
+}
+
+// follow keeps note of who depends on whom, when a job takes the place of what it was;
+// nil is none.
+func (s *State) follow(old, next *apps.Job) {
+	if old != nil {
+		for _, id := range old.Dependencies {
+			if delete(s.followers[id], old.ID); len(s.followers[id]) == 0 {
+				delete(s.followers, id)
+			}
+		}
+	}
+	if next != nil {
+		for _, id := range next.Dependencies {
+			if s.followers[id] == nil {
+				s.followers[id] = map[apps.JobID]bool{}
+			}
+			s.followers[id][next.ID] = true
+		}
+	}
 }
 
 // fireSlots starts the runs that are due. That a slot was come to is stored in the job

@@ -226,3 +226,51 @@ func TestARunHasItsOwnSpec(t *testing.T) {
 		t.Errorf("got runs %v", sortedKeys(w.s.runs))
 	}
 }
+
+// manyJobs is a world of jobs with a schedule each; the first is due every minute.
+func manyJobs(b *testing.B, n int, others string) *jobWorld {
+	w := newJobWorld(noon.Add(time.Second))
+	for i := range n {
+		cron := others
+		if i == 0 {
+			cron = "* * * * *"
+		}
+		job := &apps.Job{ID: apps.JobID(fmt.Sprintf("team%d.job%d", i%20, i)), Schedules: []apps.Schedule{{ID: "s", Cron: cron, Zone: "Europe/Berlin", Enabled: true, Deadline: 15 * time.Minute}}}
+		w.s.Step(w.now, []Event{PutJob{Job: job, New: true}})
+	}
+	b.ResetTimer()
+	return w
+}
+
+// One slot among many jobs costs what it costs among few.
+func BenchmarkOneSlot(b *testing.B) {
+	for _, n := range []int{100, 10_000} {
+		b.Run(fmt.Sprint("jobs=", n), func(b *testing.B) {
+			w := manyJobs(b, n, "0 0 1 1 *")
+			for range b.N {
+				w.now = w.now.Add(time.Minute)
+				fx, _ := w.s.Step(w.now, nil)
+				if len(fx.Save.Runs) != 1 {
+					b.Fatalf("%d runs", len(fx.Save.Runs))
+				}
+				for _, r := range fx.Save.Runs {
+					w.s.Step(w.now, []Event{StopRun{Job: r.Job, Run: r.ID}})
+				}
+			}
+		})
+	}
+}
+
+// All jobs are due at once: the time of the one step.
+func BenchmarkTenThousandSlotsAtOnce(b *testing.B) {
+	for range b.N {
+		b.StopTimer()
+		w := manyJobs(b, 10_000, "0 * * * *")
+		w.now = w.now.Add(time.Hour - time.Second)
+		b.StartTimer()
+		fx, _ := w.s.Step(w.now, nil)
+		if len(fx.Save.Runs) != 10_000 {
+			b.Fatalf("%d runs", len(fx.Save.Runs))
+		}
+	}
+}

@@ -232,10 +232,8 @@ func (s *State) endRun(r *run, state apps.RunState, why string) {
 	spec := *j.spec
 	if state == apps.RunSucceeded {
 		spec.Successes, spec.LastSuccess = spec.Successes+1, s.now
-		for _, other := range s.jobs {
-			if slices.Contains(other.spec.Dependencies, r.Job) {
-				s.dueJobs[other.spec.ID] = other
-			}
+		for id := range s.followers[r.Job] {
+			s.dueJobs[id] = s.jobs[id]
 		}
 	} else {
 		spec.Failures, spec.LastFailure = spec.Failures+1, s.now

@@ -51,8 +51,9 @@ type State struct {
 	evidence    []string        // the same, oldest first
 	unbraked    time.Time       // when they were not any more
 	jobs        map[apps.JobID]*job
-	runs        map[string]*run       // active, by id
-	runsOf      map[apps.JobID][]*run // the same, oldest first
+	runs        map[string]*run                    // active, by id
+	runsOf      map[apps.JobID][]*run              // the same, oldest first
+	followers   map[apps.JobID]map[apps.JobID]bool // jobs that depend on one
 
 	// What this Step touched. Empty between Steps.
 	now      time.Time
