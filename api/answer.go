@@ -39,6 +39,7 @@ var statuses = map[apps.Kind]int{
 	apps.Conflict:    http.StatusConflict,
 	apps.Unavailable: http.StatusServiceUnavailable,
 	apps.Forbidden:   http.StatusForbidden,
+	apps.Stale:       http.StatusPreconditionFailed,
 }
 
 // refuse turns an error into an answer with Marathon's body.

@@ -15,6 +15,10 @@ import (
 func (d *door) change(r *http.Request, c cluster.Change) (cluster.Reply, error) {
 	c.Deployment, c.ClientIP, c.URI = uuid.NewString(), clientIP(r), r.URL.RequestURI()
 	c.Rollback = r.URL.Query().Get("rollback") == "auto" // Pacer's own: go back if it cannot succeed
+	c.Key, _ = r.Context().Value(requestKey{}).(*cluster.Key)
+	if c.Match == nil && r.Header.Get("If-Match") != "" {
+		return cluster.Reply{}, errManyMatch
+	}
 	if err := d.checkRunnable(&c); err != nil {
 		return cluster.Reply{}, err
 	}
@@ -66,7 +70,11 @@ func (d *door) createApp(w http.ResponseWriter, r *http.Request) error {
 	if err := v.checkTree([]*apps.App{spec}, nil); err != nil {
 		return err
 	}
-	reply, err := d.change(r, cluster.Change{Put: []cluster.PutApp{{App: spec, New: true}}, Force: force})
+	match, err := ifMatch(r, spec.ID)
+	if err != nil {
+		return err
+	}
+	reply, err := d.change(r, cluster.Change{Put: []cluster.PutApp{{App: spec, New: true}}, Force: force, Match: match, Created: spec.ID})
 	if err != nil {
 		return err
 	}
@@ -111,6 +119,12 @@ func (d *door) changeApp(path []string) answer {
 		}
 		if err := v.checkTree([]*apps.App{spec}, nil); err != nil {
 			return err
+		}
+		if c.Match, err = ifMatch(r, id); err != nil {
+			return err
+		}
+		if !existed {
+			c.Created = id
 		}
 		reply, err := d.change(r, c)
 		if err != nil {
@@ -222,7 +236,11 @@ func (d *door) deleteApp(path []string) answer {
 		if err != nil {
 			return err
 		}
-		reply, err := d.change(r, cluster.Change{Delete: []apps.ID{appID(path)}, Force: force})
+		match, err := ifMatch(r, appID(path))
+		if err != nil {
+			return err
+		}
+		reply, err := d.change(r, cluster.Change{Delete: []apps.ID{appID(path)}, Force: force, Match: match})
 		if err != nil {
 			return err
 		}
@@ -236,7 +254,11 @@ func (d *door) restartApp(path []string) answer {
 		if err != nil {
 			return err
 		}
-		reply, err := d.change(r, cluster.Change{Restart: []apps.ID{appID(path)}, Force: force})
+		match, err := ifMatch(r, appID(path))
+		if err != nil {
+			return err
+		}
+		reply, err := d.change(r, cluster.Change{Restart: []apps.ID{appID(path)}, Force: force, Match: match})
 		if err != nil {
 			return err
 		}

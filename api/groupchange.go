@@ -52,6 +52,12 @@ func (d *door) changeGroup(path []string) answer {
 			return d.ok(w, map[string]any{"steps": steps(&apps.Deployment{Steps: f.Steps})})
 		}
 		c.Force = force
+		if c.Match, err = ifMatch(r, id); err != nil {
+			return err
+		}
+		if r.Method == http.MethodPost {
+			c.Created = id
+		}
 		reply, err := d.change(r, c)
 		if err != nil {
 			return err
@@ -221,7 +227,11 @@ func (d *door) deleteGroup(path []string) answer {
 		if err != nil {
 			return err
 		}
-		c := cluster.Change{Force: force}
+		match, err := ifMatch(r, appID(path))
+		if err != nil {
+			return err
+		}
+		c := cluster.Change{Force: force, Match: match}
 		for _, app := range v.below(appID(path)) {
 			c.Delete = append(c.Delete, app.ID)
 		}

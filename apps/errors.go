@@ -14,6 +14,7 @@ const (
 	Conflict                // right request, wrong moment: a deployment holds the app (409)
 	Unavailable             // try again: no leader, no database (503)
 	Forbidden               // a limit or a rule says no (403)
+	Stale                   // it is not any more what the caller saw (412)
 )
 
 // An Error is an error a user may read.

@@ -92,6 +92,7 @@ var (
 	runsTable        = newTable("runs", 1, "id", "job", "doc")
 	hostsTable       = newTable("hosts", 1, "name", "doc")
 	claimsTable      = newTable("claims", 1, "id", "app", "host", "doc")
+	answersTable     = newTable("answers", 1, "id", "at#", "doc")
 	rolesTable       = newTable("roles", 1, "name", "doc")
 	roleVersions     = newTable("role_versions", 2, "name", "version#", "doc")
 	eventsTable      = newTable("events", 0, "seq#", "at#", "type", "doc")
@@ -173,6 +174,9 @@ func plan(c *cluster.Changes) ([]write, error) {
 		p.writes = append(p.writes, trim{trimRoles, each(c.Roles, func(r apps.Role) string { return r.Name })})
 	}
 	p.drop("roles", "name", c.GoneRoles)
+	p.drop("answers", "id", c.GoneAnswers)
+	putAll(&p, answersTable, c.Answers, func(a apps.Answer) string { return a.Key },
+		func(a apps.Answer) []any { return []any{a.Key, a.At.UnixMilli()} })
 	if c.Serial != 0 {
 		p.writes = append(p.writes, serial{int64(c.Serial)})
 	}

@@ -59,7 +59,10 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Claims, err = readAll[apps.Claim](ctx, tx, `SELECT doc FROM claims ORDER BY id`); err != nil {
 		return s, err
 	}
-	s.Roles, err = readAll[apps.Role](ctx, tx, `SELECT doc FROM roles ORDER BY name`)
+	if s.Roles, err = readAll[apps.Role](ctx, tx, `SELECT doc FROM roles ORDER BY name`); err != nil {
+		return s, err
+	}
+	s.Answers, err = readAll[apps.Answer](ctx, tx, `SELECT doc FROM answers ORDER BY at, id`)
 	return s, err
 }
 

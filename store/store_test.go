@@ -108,13 +108,15 @@ func everything() cluster.Changes {
 	evidence.Instance = gone.ID
 	job, run := filled[apps.Job](&f), filled[apps.Run](&f)
 	job.ID, run.ID, run.Job = "nightly.backup", "20260105000000abcde", "nightly.backup"
+	answer := filled[apps.Answer](&f)
+	answer.Key = "a key"
 	claim.ID, claim.App, claim.Host = in.ID, in.App, in.Host
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{
 		Apps: []*apps.App{&app}, Instances: []apps.Instance{in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
 		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim}, Roles: []apps.Role{role},
-		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run},
+		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run}, Answers: []apps.Answer{answer},
 		Notices: []apps.Notice{first, second}, Serial: 7,
 	}
 }
@@ -133,7 +135,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 
 		diff(t, "loaded", cluster.Stored{
 			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: c.Instances,
-			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs,
+			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers,
 		}, load(t, d))
 		ctx := t.Context()
 		diff(t, "versions", []apps.Version{c.Apps[0].Version}, must(d.Versions(ctx, "/shop/web"))(t))
@@ -214,7 +216,7 @@ func TestRowsThatFallOut(t *testing.T) {
 		dep.State, dep.Ended = apps.DeploymentCancelled, end.At
 
 		commit(t, d, l, cluster.Changes{Finished: []apps.Finished{end}, Deployments: []apps.Deployment{dep}, GoneHosts: []string{"h1", "h2"},
-			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}})
+			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}, GoneAnswers: []string{"a key", "unknown"}})
 
 		s := load(t, d)
 		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs}, s)

@@ -74,6 +74,9 @@ type PutOptions struct {
 	// Rollback: when the deployment cannot succeed it fails by itself, and another one
 	// goes back to the specs before.
 	Rollback bool
+	// IfVersion: the app must still have this version, or the change is refused (412);
+	// empty: whatever it has.
+	IfVersion string
 }
 
 func (o PutOptions) query() url.Values {
@@ -89,7 +92,7 @@ func (o PutOptions) query() url.Values {
 
 // PutApp changes an app, or creates it. body is JSON text ([]byte) or a wire.App.
 func (c *Client) PutApp(ctx context.Context, id string, body any, o PutOptions) (Result, error) {
-	return c.change(ctx, http.MethodPut, path("/v2/apps", id), o.query(), body)
+	return c.change(withIfMatch(ctx, o.IfVersion), http.MethodPut, path("/v2/apps", id), o.query(), body)
 }
 
 // PutApps changes or creates several apps in one deployment. body is JSON text of a

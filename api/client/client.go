@@ -131,6 +131,13 @@ func path(prefix string, id string, suffix ...string) string {
 	return b.String()
 }
 
+type ifMatch struct{}
+
+// withIfMatch has the request of ctx made for one version only.
+func withIfMatch(ctx context.Context, version string) context.Context {
+	return context.WithValue(ctx, ifMatch{}, version)
+}
+
 // request makes a request; body is JSON text, anything that becomes JSON, or nil.
 func (c *Client) request(ctx context.Context, method, path string, query url.Values, body any) (*http.Request, error) {
 	var r io.Reader
@@ -154,6 +161,9 @@ func (c *Client) request(ctx context.Context, method, path string, query url.Val
 	}
 	if body != nil {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if version, _ := ctx.Value(ifMatch{}).(string); version != "" {
+		req.Header.Set("If-Match", `"`+version+`"`)
 	}
 	req.Header.Set("Accept", "application/json")
 	if c.Token != "" {

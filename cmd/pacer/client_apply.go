@@ -27,12 +27,12 @@ func applyCommand(f *clientFlags) *cobra.Command {
 			return err
 		}
 		if ifVersion != "" {
-			if err := s.unchanged(ctx, b, ifVersion); err != nil {
+			if err := seen(b, ifVersion); err != nil {
 				return err
 			}
 		}
 		wait := w.wait && !detach
-		r, err := s.apply(ctx, b, client.PutOptions{Force: w.force, Whole: true, Rollback: wait && !noRollback})
+		r, err := s.apply(ctx, b, client.PutOptions{Force: w.force, Whole: true, Rollback: wait && !noRollback, IfVersion: ifVersion})
 		if err != nil {
 			return err
 		}
@@ -157,25 +157,13 @@ func (s *session) apply(ctx context.Context, b body, o client.PutOptions) (clien
 	return s.PutApp(ctx, b.id, b.json, o)
 }
 
-// unchanged refuses when the app is not at the version that the caller has seen.
-// Somebody may still change it between this look and the change itself.
-func (s *session) unchanged(ctx context.Context, b body, version string) error {
+// seen judges the version that an app shall still have.
+func seen(b body, version string) error {
 	if b.kind != "app" {
 		return usageError("--if-version is for one app, and this is a %s", b.kind)
 	}
-	want, err := apps.ParseVersion(version)
-	if err != nil {
+	if _, err := apps.ParseVersion(version); err != nil {
 		return usageError("--if-version: %v", err)
-	}
-	app, err := s.App(ctx, b.id)
-	if client.IsNotFound(err) {
-		return exitf(exitConflict, "%s is not there, so it does not have version %s", b.id, version)
-	}
-	if err != nil {
-		return err
-	}
-	if have, err := apps.ParseVersion(value(app.Version)); err != nil || have != want {
-		return &exitError{exitConflict, fmt.Sprintf("%s has version %s, not %s", app.ID, value(app.Version), version), "somebody changed it meanwhile: look at it with pacer app show " + app.ID}
 	}
 	return nil
 }

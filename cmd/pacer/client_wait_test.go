@@ -146,16 +146,23 @@ func TestWaitingForADeploymentIsPatient(t *testing.T) {
 }
 
 func TestAnAppThatHasChangedMeanwhileIsLeftAlone(t *testing.T) {
+	const version, stale = "2026-11-24T13:06:16.156Z", `{"message":"/web has version 2026-11-24T13:06:16.157Z, not 2026-11-24T13:06:16.156Z: somebody changed it meanwhile"}`
 	web := file(t, "web.json", `{"id": "/web", "cmd": "sleep 100"}`)
-	answers := map[string][]reply{"GET /v2/apps/web": {{200, recorded(t, "app")}}, "PUT /v2/apps/web": {accepted}}
-	for version, code := range map[string]int{"2020-01-01T00:00:00.000Z": 7, "yesterday": 2, "2026-11-24T13:06:16.156Z": 0} {
-		f := newFake(t, answers)
-		pacer(t.Context(), "", "app", "apply", web, "--detach", "--if-version", version, "--server", f.url).check(t, code, "", "")
-		if put := len(f.requests("PUT", "/v2/apps/web")); put != 1 && code == 0 || put != 0 && code != 0 {
-			t.Errorf("--if-version %s: the app was put %d times", version, put)
+	for _, test := range []struct {
+		answer reply
+		code   int
+		says   string
+	}{{accepted, 0, ""}, {reply{412, stale}, 7, "somebody changed it meanwhile"}} {
+		f := newFake(t, map[string][]reply{"PUT /v2/apps/web": {test.answer}})
+		pacer(t.Context(), "", "app", "apply", web, "--detach", "--if-version", version, "--server", f.url).check(t, test.code, "", test.says)
+		if put := f.requests("PUT", "/v2/apps/web"); len(put) != 1 || put[0].Header.Get("If-Match") != `"`+version+`"` {
+			t.Errorf("want the server to decide, but it was asked %d times", len(put))
 		}
 	}
-	gone := newFake(t, map[string][]reply{"GET /v2/apps/web": {{404, `{"message":"App '/web' does not exist"}`}}})
-	pacer(t.Context(), "", "app", "apply", web, "--if-version", "2020-01-01T00:00:00.000Z", "--server", gone.url).check(t, 7, "", "is not there")
-	pacer(t.Context(), `[]`, "app", "apply", "-", "--if-version", "2020-01-01T00:00:00.000Z", "--server", gone.url).check(t, 2, "", "is for one app")
+	f := newFake(t, nil)
+	pacer(t.Context(), "", "app", "apply", web, "--if-version", "yesterday", "--server", f.url).check(t, 2, "", "is not a version")
+	pacer(t.Context(), `[]`, "app", "apply", "-", "--if-version", version, "--server", f.url).check(t, 2, "", "is for one app")
+	if len(f.asked) > 0 {
+		t.Errorf("wrong usage reached the server %d times", len(f.asked))
+	}
 }

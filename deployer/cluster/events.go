@@ -26,6 +26,9 @@ type (
 		ClientIP   string    // for the notice
 		URI        string    // for the notice
 		By         string    // who asked, for the history; empty: ClientIP
+		Match      []Match   // or nothing is changed
+		Key        *Key      // of a request that may come again; nil: it has none
+		Created    apps.ID   // what is made by it, for the answer to come again
 	}
 
 	// Kill asks for instances to be stopped; their app replaces them. Unknown ids
@@ -159,6 +162,8 @@ type Changes struct {
 	GoneClaims  []string
 	Roles       []apps.Role // set
 	GoneRoles   []string
+	Answers     []apps.Answer // after GoneAnswers: a key may be used anew
+	GoneAnswers []string
 	Notices     []apps.Notice // numbered densely: the first follows the last stored one
 	Serial      uint64        // of the newest instance; 0 where it did not change
 }
@@ -168,6 +173,7 @@ func (c *Changes) Empty() bool {
 	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
 		len(c.Evidence) == 0 && len(c.Jobs) == 0 && len(c.GoneJobs) == 0 && len(c.Runs) == 0 && len(c.GoneRuns) == 0 &&
 		len(c.Claims) == 0 && len(c.GoneClaims) == 0 && len(c.Roles) == 0 && len(c.GoneRoles) == 0 &&
+		len(c.Answers) == 0 && len(c.GoneAnswers) == 0 &&
 		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && len(c.Notices) == 0 && c.Serial == 0
 }
 
@@ -185,12 +191,14 @@ type Stored struct {
 	Runs        []apps.Run // active ones, whose apps are among Apps, and the history of each job
 	Claims      []apps.Claim
 	Roles       []apps.Role
+	Answers     []apps.Answer // oldest first
 }
 
 // A Reply answers the request of that name; a nil Err is yes.
 type Reply struct {
 	Request    string
 	Err        error
+	Answer     *apps.Answer    // Change, Recall: it was answered before, and nothing is changed
 	Deployment string          // the deployment that was started
 	Version    apps.Version    // of that deployment
 	Apps       []*apps.App     // as accepted, in the order of Change.Put, then Edit, then Restart

@@ -43,6 +43,8 @@ func (s *State) fold(ev Event) {
 		s.foldReport(ev.Report)
 	case Left:
 		s.foldLeft(ev.Host)
+	case Recall:
+		s.foldRecall(ev)
 	case Served:
 		s.foldServing(ev.Serving)
 	case SetRole:
@@ -68,6 +70,18 @@ func (s *State) refuse(request string, err error) { s.reply(Reply{Request: reque
 
 // foldChange accepts all of a change, as one deployment, or none of it.
 func (s *State) foldChange(c Change) {
+	if before, err := s.answered(c.Key); before != nil || err != nil {
+		if err != nil {
+			s.refuse(c.Request, err)
+		} else {
+			s.again(c.Request, before)
+		}
+		return
+	}
+	if err := s.stale(c.Match); err != nil {
+		s.refuse(c.Request, err)
+		return
+	}
 	target, restart, err := s.target(c)
 	if err != nil {
 		s.refuse(c.Request, err)
@@ -98,6 +112,7 @@ func (s *State) foldChange(c Change) {
 		reply.Apps = append(reply.Apps, spec)
 	}
 	s.start(d, accepted, c)
+	s.keep(c.Key, c.Created, reply)
 	for _, id := range sortedKeys(reverts) {
 		s.adopt(s.apps[id], reverts[id])
 	}

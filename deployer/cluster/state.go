@@ -36,24 +36,26 @@ type State struct {
 	revision uint64 // of the last letter
 	began    time.Time
 
-	apps        map[apps.ID]*app
-	instances   map[string]*instance
-	hosts       map[string]*host
-	balancers   map[string]*balancer
-	deployments map[string]*deployment
-	order       []*deployment // running, oldest first
-	ports       map[int][]apps.ID
-	board       *placement.Board
-	digest      uint64 // over all services
-	due         dates
-	braked      bool            // most hosts are lost
-	evident     map[string]bool // instances of which evidence was stored, by id
-	evidence    []string        // the same, oldest first
-	unbraked    time.Time       // when they were not any more
-	jobs        map[apps.JobID]*job
-	runs        map[string]*run                    // active, by id
-	runsOf      map[apps.JobID][]*run              // the same, oldest first
-	followers   map[apps.JobID]map[apps.JobID]bool // jobs that depend on one
+	apps         map[apps.ID]*app
+	instances    map[string]*instance
+	hosts        map[string]*host
+	balancers    map[string]*balancer
+	deployments  map[string]*deployment
+	order        []*deployment // running, oldest first
+	ports        map[int][]apps.ID
+	board        *placement.Board
+	digest       uint64 // over all services
+	due          dates
+	braked       bool            // most hosts are lost
+	evident      map[string]bool // instances of which evidence was stored, by id
+	evidence     []string        // the same, oldest first
+	unbraked     time.Time       // when they were not any more
+	jobs         map[apps.JobID]*job
+	runs         map[string]*run                    // active, by id
+	runsOf       map[apps.JobID][]*run              // the same, oldest first
+	followers    map[apps.JobID]map[apps.JobID]bool // jobs that depend on one
+	answers      map[string]*apps.Answer            // by key
+	answersOrder []string                           // their keys, oldest first
 
 	// What this Step touched. Empty between Steps.
 	now      time.Time
@@ -165,6 +167,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		s.dirty[spec.ID] = s.apps[spec.ID]
 	}
 	s.loadRoles(stored.Roles)
+	s.loadAnswers(stored.Answers)
 	s.loadJobs(stored)
 	specs := map[apps.ID]map[apps.Version]*apps.App{}
 	for _, spec := range slices.Concat(stored.Apps, stored.Specs) {

@@ -1,0 +1,14 @@
+package apps
+
+import "time"
+
+// An Answer is how a request with an Idempotency-Key was answered, kept so that the
+// same request, sent again because its answer was lost, gets it and changes nothing.
+type Answer struct {
+	Key        string    `json:"key"`
+	Digest     string    `json:"digest"` // of the request: the same key for another is refused
+	Deployment string    `json:"deployment"`
+	Version    Version   `json:"version"`
+	Created    ID        `json:"created,omitempty"` // what was made by it; empty: nothing
+	At         time.Time `json:"at"`
+}
