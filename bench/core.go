@@ -16,6 +16,9 @@ import (
 var benchmarks = []struct{ pkg, name, goal string }{
 	{"pacer/deployer/cluster", "BenchmarkStepOneChange", "p99 ≤ 1 ms"},
 	{"pacer/store", "BenchmarkCommitOneApp/sqlite", ""},
+	{"pacer/deployer/placement", "BenchmarkPlace", "≥ 1,000,000 placements/s"},
+	{"pacer/deployer/placement", "BenchmarkPlaceOne", "p99 ≤ 10 µs"},
+	{"pacer/deployer/placement", "BenchmarkPlaceHuge", "< 4 GiB, the next 10,000 < 100 ms"},
 }
 
 // core runs the benchmarks of the core and the store.
@@ -24,7 +27,7 @@ func core(ctx context.Context, _ *bench) ([]table, error) {
 	var errs []error
 	for _, m := range benchmarks {
 		cmd := exec.CommandContext(ctx, "go", "test", "-run", "^$", "-bench", "^"+strings.ReplaceAll(m.name, "/", "$/^")+"$", "-benchtime", "2s", "-timeout", "4m", m.pkg)
-		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOMAXPROCS=1")
 		out, err := cmd.CombinedOutput()
 		found := parseBenchmarks(out)
 		switch {

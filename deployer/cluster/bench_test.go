@@ -36,6 +36,32 @@ func BenchmarkStepOneChange(b *testing.B) {
 	b.ReportMetric(0, "ns/op")
 }
 
+// BenchmarkStepBySize is the same change, of an app of 100 instances, on 6,100 hosts that
+// run ever more of such apps: its steps, rows and letters must not grow. rows and letters
+// are of one scaling up or down from the first step to the end of its deployment.
+func BenchmarkStepBySize(b *testing.B) {
+	for _, instances := range []int{1_000, 10_000, 100_000, 1_000_000, 2_000_000} {
+		b.Run(fmt.Sprint(instances), func(b *testing.B) {
+			c := newLargeCluster(b, 6_100, instances/100, 100)
+			runtime.LockOSThread() // for cpuTime
+			defer runtime.UnlockOSThread()
+			b.ResetTimer()
+			for i := range b.N {
+				id := c.apps[i*7919%len(c.apps)]
+				c.scale(id, +1)
+				c.scale(id, -1)
+			}
+			b.StopTimer()
+			slices.Sort(c.cpu)
+			b.ReportMetric(float64(c.cpu[len(c.cpu)/2]), "cpu-p50-ns")
+			b.ReportMetric(float64(c.cpu[len(c.cpu)*99/100]), "cpu-p99-ns")
+			b.ReportMetric(float64(c.rows)/float64(2*b.N), "rows")
+			b.ReportMetric(float64(c.letters)/float64(2*b.N), "letters")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
 // TestOneChangeDoesNotScanTheCluster holds the step to its promise, loosely: machines
 // differ. The benchmark says how long it takes.
 func TestOneChangeDoesNotScanTheCluster(t *testing.T) {
@@ -59,16 +85,18 @@ func TestOneChangeDoesNotScanTheCluster(t *testing.T) {
 }
 
 type largeCluster struct {
-	tb     testing.TB
-	s      *State
-	now    time.Time
-	apps   []apps.ID
-	hosts  map[string]*fakeHost
-	n      int
-	took   []time.Duration // of every Step since it was loaded
-	cpu    []time.Duration
-	lbs    []*apps.Serving
-	served map[apps.ID]apps.Stamp
+	tb      testing.TB
+	s       *State
+	now     time.Time
+	apps    []apps.ID
+	hosts   map[string]*fakeHost
+	n       int
+	took    []time.Duration // of every Step since it was loaded
+	cpu     []time.Duration
+	rows    int // since then
+	letters int
+	lbs     []*apps.Serving
+	served  map[apps.ID]apps.Stamp
 }
 
 func newLargeCluster(tb testing.TB, hosts, appsCount, each int) *largeCluster {
@@ -115,7 +143,7 @@ func newLargeCluster(tb testing.TB, hosts, appsCount, each int) *largeCluster {
 	if n := len(c.s.instances); n != appsCount*each {
 		tb.Fatalf("%d instances are loaded, want %d", n, appsCount*each)
 	}
-	c.took, c.cpu = nil, nil
+	c.took, c.cpu, c.rows, c.letters = nil, nil, 0, 0
 	return c
 }
 
@@ -123,6 +151,8 @@ func (c *largeCluster) step(events ...Event) {
 	begun, cpu := time.Now(), cpuTime()
 	fx, _ := c.s.Step(c.now, events)
 	c.took, c.cpu = append(c.took, time.Since(begun)), append(c.cpu, cpuTime()-cpu)
+	c.rows += len(fx.Save.Apps) + len(fx.Save.Instances) + len(fx.Save.Finished) + len(fx.Save.Deployments) + len(fx.Save.Notices)
+	c.letters += len(fx.Assign) + len(fx.Serve)
 	c.now = c.now.Add(time.Millisecond)
 	for _, a := range fx.Assign {
 		h := c.hosts[a.Host]

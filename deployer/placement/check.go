@@ -115,6 +115,18 @@ func (f *finder) check(c *crowd) error {
 	if may := ones(f.may); in+f.aside != may {
 		return fmt.Errorf("%d hosts in tiers and %d aside, of %d", in, f.aside, may)
 	}
+	away := 0
+	for w, x := range f.may {
+		for ; x != 0; x &= x - 1 {
+			h := f.b.at[w*64+bits.TrailingZeros64(x)]
+			if k := f.level(c.hosts.get(h.slot)); k >= 0 && !f.has(k, w, x&-x) {
+				away++
+			}
+		}
+	}
+	if away > f.refused {
+		return fmt.Errorf("%d hosts refused, at most %d are known to", away, f.refused)
+	}
 	for i := range f.fields {
 		fresh := f.b.fieldRule(f.fields[i].counting, c)
 		for v, n := range f.fields[i].n {

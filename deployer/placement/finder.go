@@ -12,17 +12,18 @@ import (
 // crowd are one tier. A host that is tried and does not take an instance is put aside
 // until it grows: so each is tried once, not with every instance.
 type finder struct {
-	b      *Board
-	rules  *rules
-	tiers  []tier
-	low    int      // no tier below has a host
-	open   []int32  // by zone: hosts in any tier
-	seen   uint64   // of the journal
-	aside  int      // hosts that are in no tier and may come back
-	may    []uint64 // hosts of the classes that the constraints accept
-	fields []fieldRule
-	spare  [][]uint64
-	tried  int // hosts, by the last search
+	b       *Board
+	rules   *rules
+	tiers   []tier
+	low     int      // no tier below has a host
+	open    []int32  // by zone: hosts in any tier
+	seen    uint64   // of the journal
+	aside   int      // hosts that are in no tier and may come back
+	refused int      // of those, at most so many because they refused or are closed: only a host that grew brings them back
+	may     []uint64 // hosts of the classes that the constraints accept
+	fields  []fieldRule
+	spare   [][]uint64
+	tried   int // hosts, by the last search
 }
 
 type tier struct {
@@ -53,14 +54,14 @@ func (b *Board) finderOf(c *crowd) *finder {
 		return nil
 	}
 	f := c.finder
-	if f != nil && f.seen+uint64(len(b.journal)) < b.seq { // too long ago
+	if f != nil && f.refused > 0 && f.seen+uint64(len(b.journal)) < b.seq { // too long ago
 		b.forget(c)
 		f = nil
 	}
 	if f == nil {
 		return b.newFinder(c)
 	}
-	if f.aside > 0 {
+	if f.refused > 0 {
 		for _, h := range b.journal[len(b.journal)-int(b.seq-f.seen):] {
 			f.back(h, c.hosts.get(h.slot))
 		}
@@ -90,13 +91,17 @@ func (b *Board) newFinder(c *crowd) *finder {
 		first.hosts += n
 	}
 	f.aside = ones(f.may) - first.hosts
+	f.refused = f.aside // closed, all of them
 	c.hosts.each(func(slot, n int32) {
 		h := b.bySlot[slot]
 		w, bit := b.word(h)
 		if f.has(0, w, bit) {
 			f.drop(0, h, w, bit)
-			f.aside++
-			f.back(h, n)
+			if k := f.level(n); k >= 0 {
+				f.add(k, h, w, bit)
+			} else {
+				f.aside++
+			}
 		}
 	})
 	b.finding = append(b.finding, c)
@@ -217,6 +222,7 @@ func (f *finder) back(h *host, n int32) {
 	}
 	f.add(k, h, w, bit)
 	f.aside--
+	f.refused--
 }
 
 func (f *finder) add(k int, h *host, w int, bit uint64) {
@@ -260,16 +266,26 @@ func (f *finder) move(h *host, from, to int32) {
 	if old == next {
 		return
 	}
+	was := f.has(old, w, bit)
 	switch {
-	case f.has(old, w, bit):
+	case was:
 		f.drop(old, h, w, bit)
 		f.aside++
 	case to > from:
 		return // it is aside: it was put there, or an instance was found on it
 	}
-	if next >= 0 && h.level >= 0 {
+	switch {
+	case next < 0:
+	case h.level < 0:
+		if was || old < 0 {
+			f.refused++
+		}
+	default:
 		f.add(next, h, w, bit)
 		f.aside--
+		if !was && old >= 0 {
+			f.refused--
+		}
 	}
 }
 
@@ -576,6 +592,7 @@ func (f *finder) putAside(t *tier, h *host, w int, bit uint64) {
 		if &f.tiers[k] == t {
 			f.drop(k, h, w, bit)
 			f.aside++
+			f.refused++
 			return
 		}
 	}
