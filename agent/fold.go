@@ -170,7 +170,7 @@ func (h *Host) see(now time.Time, c Container) {
 	if !c.Running && c.Started.IsZero() && in.phase == apps.PhaseRunning {
 		return // older than its start
 	}
-	in.seen, in.have, in.found, in.running = h.lists, true, true, c.Running
+	in.seen, in.have, in.found, in.running = h.lists, true, true, c.Running || c.Rest
 	if c.Claim != "" {
 		in.claim = c.Claim
 	}

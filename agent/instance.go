@@ -141,7 +141,7 @@ func (in *instance) exit(c Container) {
 	if in.phase == apps.PhaseRunning {
 		c.Started, c.IP = in.box.Started, in.box.IP
 	}
-	in.phase, in.running, in.box, in.exitCode = apps.PhaseExited, false, c, c.ExitCode
+	in.phase, in.running, in.box, in.exitCode = apps.PhaseExited, c.Rest, c, c.ExitCode
 	in.message = ending(c)
 	if !in.leaving {
 		in.owe()
@@ -159,6 +159,9 @@ func (in *instance) vanish(why string) {
 
 // ending says how a container ended, for people.
 func ending(c Container) string {
+	if first := firstEnded(c.Parts); first != nil {
+		return "container " + first.Name + ": " + first.Message
+	}
 	if c.OOM {
 		if c.Needs.Mem > 0 {
 			return fmt.Sprintf("out of memory: killed at its limit of %d MiB", c.Needs.Mem)
@@ -180,7 +183,7 @@ func (in *instance) report() apps.InstanceReport {
 	r := apps.InstanceReport{
 		ID: in.id, Phase: in.phase, Lost: in.lost,
 		IP: in.box.IP, Started: in.box.Started, ExitCode: in.exitCode, Message: in.message,
-		Needs: in.box.Needs,
+		Needs: in.box.Needs, Parts: in.box.Parts,
 	}
 	if r.Needs == (apps.Resources{}) && in.spec != nil { // no container yet
 		r.Needs = in.spec.Needs
@@ -207,7 +210,7 @@ func (in *instance) report() apps.InstanceReport {
 func sameNews(a, b apps.InstanceReport) bool {
 	if a.Phase != b.Phase || a.Ready != b.Ready || a.Unknown != b.Unknown || a.Lost != b.Lost ||
 		a.IP != b.IP || !a.Started.Equal(b.Started) || a.ExitCode != b.ExitCode ||
-		a.Message != b.Message || a.Needs != b.Needs || len(a.Health) != len(b.Health) {
+		a.Message != b.Message || a.Needs != b.Needs || !apps.SameParts(a.Parts, b.Parts) || len(a.Health) != len(b.Health) {
 		return false
 	}
 	for i, x := range a.Health {

@@ -34,8 +34,11 @@ func (h *Host) reconcile(now time.Time, fx *Effects) {
 	}
 	h.gather(now, under, fx)
 	for _, id := range h.ids {
-		if in := h.instances[id]; in.leaving || !in.wanted {
+		switch in := h.instances[id]; {
+		case in.leaving || !in.wanted:
 			h.leave(now, in, under, fx)
+		case in.phase == apps.PhaseExited && in.box.Rest:
+			h.quiet(now, in, under, fx)
 		}
 	}
 	h.wipe(now, fx)

@@ -24,9 +24,16 @@ type Container struct {
 	ExitCode int       // where not Running
 	OOM      bool      // where not Running: killed for its memory limit
 	IP       string    // of the container; empty with host networking
+	// Of a pod: its containers, in order, and whether some of them still run though it
+	// has ended, or run already though not all do.
+	Parts []apps.Part
+	Rest  bool
 }
 
-// A Runtime drives a Docker engine. Every call has a deadline of its own.
+// A Runtime drives a Docker engine. Every call has a deadline of its own. A pod's
+// instance is one Container, whatever it is made of: it runs when all its containers
+// run, and has ended when one of them has. Exec and Logs take apps.PartID for one of
+// them; without, Exec takes the first and Logs tells of all.
 type Runtime interface {
 	// Info is what the engine is and has: cores, memory, disk, version.
 	Info(ctx context.Context) (apps.Host, error)

@@ -110,6 +110,9 @@ type App struct {
 	Unreachable Unreachable   `json:"unreachable"`
 	Fetch       []Artifact    `json:"fetch,omitempty"`
 
+	// Pod makes the app a pod: Cmd, Args, Container and Fetch are those of its containers.
+	Pod *Pod `json:"pod,omitempty"`
+
 	// Run is the run of a job whose instances belong to this app; empty: it is an app
 	// of a user's.
 	Run string `json:"run,omitempty"`
@@ -256,6 +259,9 @@ func (p Port) UDP() bool { return strings.HasPrefix(p.Protocol, "udp") }
 // HostPort is the number that the port must have on its host; 0 is any of the
 // host's range, NoHostPort is none.
 func (a *App) HostPort(i int) int {
+	if a.Pod != nil {
+		return a.Ports[i].Host
+	}
 	if a.Network == NetworkHost {
 		if a.RequirePorts {
 			return a.Ports[i].Service
@@ -272,6 +278,7 @@ type Check struct {
 	Port          int           `json:"port,omitempty"`      // a number wins over PortIndex
 	PortIndex     int           `json:"portIndex,omitempty"` // into App.Ports; -1 is none
 	Command       string        `json:"command,omitempty"`   // exit code 0 is healthy
+	Container     string        `json:"container,omitempty"` // of a pod: whose check it is
 	Grace         time.Duration `json:"grace"`               // failures before the first success do not count so long
 	Interval      time.Duration `json:"interval"`
 	Timeout       time.Duration `json:"timeout"`

@@ -17,6 +17,7 @@ const (
 type Action struct {
 	Kind ActionKind `json:"action"`
 	App  ID         `json:"app"`
+	Pod  bool       `json:"pod,omitempty"` // the app is a pod
 }
 
 // A Step is a stage of a deployment; its actions run side by side.
@@ -116,8 +117,9 @@ type Notice struct {
 	Type       string      `json:"type"` // Marathon's eventType
 	App        ID          `json:"app,omitempty"`
 	Version    Version     `json:"version,omitempty"`
-	Instance   *Instance   `json:"instance,omitempty"` // as it was then
-	Status     string      `json:"status,omitempty"`   // TASK_…, or a condition like Running
+	Instance   *Instance   `json:"instance,omitempty"`  // as it was then
+	Status     string      `json:"status,omitempty"`    // TASK_…, or a condition like Running
+	Container  string      `json:"container,omitempty"` // of a pod's instance: which one it is about
 	Healthy    *bool       `json:"healthy,omitempty"`
 	Check      *Check      `json:"check,omitempty"`
 	Spec       *App        `json:"spec,omitempty"`

@@ -68,18 +68,20 @@ type Instance struct {
 	ReadyAt     time.Time `json:"readyAt,omitzero"`      // Ready for the first time
 	NotBefore   time.Time `json:"notBefore,omitzero"`    // Waiting: backing off until then
 	Message     string    `json:"message,omitempty"`     // why it is as it is, for people
+	Parts       []Part    `json:"parts,omitempty"`       // of a pod: its containers
 }
+
+// PartTaskID is the id of one container of a pod's instance.
+func (in *Instance) PartTaskID(container string) string { return in.ID + "." + container + ".1" }
 
 // TaskID is the id on Marathon's wire: one container, first incarnation.
 func (in *Instance) TaskID() string { return in.ID + "._app.1" }
 
-// InstanceOfTask is the instance id in a Marathon task id.
+// InstanceOfTask is the instance id in a Marathon task id: of an app, or of a container
+// of a pod.
 func InstanceOfTask(task string) string {
-	const tail = "._app.1"
-	if len(task) > len(tail) && task[len(task)-len(tail):] == tail {
-		return task[:len(task)-len(tail)]
-	}
-	return task
+	instance, _ := SplitPart(task)
+	return instance
 }
 
 // InstanceID makes the id of the serial-th instance of a cluster. It has the form

@@ -97,6 +97,7 @@ type InstanceReport struct {
 	ExitCode int       `json:"exitCode,omitempty"`
 	Message  string    `json:"message,omitempty"` // why it failed, or what it waits for
 	Needs    Resources `json:"needs"`             // what it holds, from its container's labels
+	Parts    []Part    `json:"parts,omitempty"`   // of a pod: its containers
 }
 
 // A Service is the public face of an app: the traffic that is meant for it and

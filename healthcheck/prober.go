@@ -70,7 +70,11 @@ func NewProber(exec Exec) *Prober {
 func (p *Prober) Check(ctx context.Context, t Target, c apps.Check) Answer {
 	return p.ask(ctx, c.Timeout, func(ctx context.Context) Answer {
 		if c.Protocol == "COMMAND" {
-			return p.command(ctx, t.Instance, c.Command)
+			instance := t.Instance
+			if c.Container != "" {
+				instance = apps.PartID(instance, c.Container)
+			}
+			return p.command(ctx, instance, c.Command)
 		}
 		addr, err := t.of(c)
 		if err != nil {

@@ -22,7 +22,7 @@ func (d *Docker) Exec(ctx context.Context, instance, command string) (code int, 
 }
 
 func (d *Docker) exec(ctx context.Context, instance, command string) (code int, output string, err error) {
-	in, ok, err := d.find(ctx, instance)
+	in, ok, err := d.findPart(ctx, instance)
 	if err != nil {
 		return 0, "", err
 	}

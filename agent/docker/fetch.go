@@ -18,10 +18,15 @@ import (
 // fill brings what the app fetches into the instance's sandbox, before it starts. That
 // it can't is the instance's trouble, not the engine's.
 func (d *Docker) fill(ctx context.Context, l agent.Launch, id string) error {
+	return d.fillPart(ctx, l, id, d.sandbox(l.Instance))
+}
+
+// fillPart does so for the sandbox in dir; empty: it is a volume of the container's.
+func (d *Docker) fillPart(ctx context.Context, l agent.Launch, id, sandbox string) error {
 	if len(l.App.Fetch) == 0 {
 		return nil
 	}
-	dir := d.sandbox(l.Instance)
+	dir := sandbox
 	if dir == "" { // the sandbox is a volume of the engine's: it is filled by way of us
 		temp, err := os.MkdirTemp("", "pacer-fetch-")
 		if err != nil {
@@ -40,7 +45,7 @@ func (d *Docker) fill(ctx context.Context, l agent.Launch, id string) error {
 		}
 		return &fault{message: err.Error(), err: err}
 	}
-	if d.sandbox(l.Instance) != "" {
+	if sandbox != "" {
 		return nil
 	}
 	return d.send(ctx, id, dir)

@@ -18,14 +18,16 @@ const (
 	labelApp      = "pacer.app"
 	labelVersion  = "pacer.version" // as apps.Version is written
 	labelEpoch    = "pacer.epoch"
-	labelCPU      = "pacer.cpu"   // thousandths of a core
-	labelMem      = "pacer.mem"   // MiB
-	labelDisk     = "pacer.disk"  // MiB
-	labelGPU      = "pacer.gpu"   // whole ones
-	labelGPUs     = "pacer.gpus"  // the numbers of those it has, by comma
-	labelPorts    = "pacer.ports" // host ports by comma, in the order of App.Ports; 0 is none
-	labelGrace    = "pacer.grace" // SIGTERM to SIGKILL, like 10s
-	labelClaim    = "pacer.claim" // of its persistent volumes
+	labelCPU      = "pacer.cpu"        // thousandths of a core
+	labelMem      = "pacer.mem"        // MiB
+	labelDisk     = "pacer.disk"       // MiB
+	labelGPU      = "pacer.gpu"        // whole ones
+	labelGPUs     = "pacer.gpus"       // the numbers of those it has, by comma
+	labelPorts    = "pacer.ports"      // host ports by comma, in the order of App.Ports; 0 is none
+	labelGrace    = "pacer.grace"      // SIGTERM to SIGKILL, like 10s
+	labelClaim    = "pacer.claim"      // of its persistent volumes
+	labelPart     = "pacer.container"  // of a pod: which of its containers this is
+	labelParts    = "pacer.containers" // of what holds a pod's network: the names of them all, by comma
 	labelTask     = "MESOS_TASK_ID"
 )
 

@@ -30,7 +30,8 @@ func (d *Docker) List(ctx context.Context) ([]agent.Container, error) {
 	}
 	// The list lacks when a container started and how it ended.
 	var mu sync.Mutex
-	all := make([]agent.Container, 0, len(list))
+	var all []agent.Container
+	pods := map[string][]container.InspectResponse{} // what there is of each, by instance
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(4)
 	for _, s := range list {
@@ -42,9 +43,14 @@ func (d *Docker) List(ctx context.Context) ([]agent.Container, error) {
 			if err != nil {
 				return err
 			}
-			if c, ok := read(in); ok {
-				mu.Lock()
-				defer mu.Unlock()
+			c, ok := read(in)
+			mu.Lock()
+			defer mu.Unlock()
+			switch {
+			case !ok:
+			case ofPod(in):
+				pods[c.Instance] = append(pods[c.Instance], in)
+			default:
 				all = append(all, c)
 			}
 			return nil
@@ -52,6 +58,9 @@ func (d *Docker) List(ctx context.Context) ([]agent.Container, error) {
 	}
 	if err := g.Wait(); err != nil {
 		return nil, fmt.Errorf("inspect containers: %w", explain(err))
+	}
+	for _, some := range pods {
+		all = append(all, readPod(some))
 	}
 	slices.SortFunc(all, func(a, b agent.Container) int { return strings.Compare(a.Instance, b.Instance) })
 	return all, nil

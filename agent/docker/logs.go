@@ -15,7 +15,7 @@ var errNoContainer = errors.New("it has no container on this host")
 
 // Logs copies what an instance printed, and with follow what it prints.
 func (d *Docker) Logs(ctx context.Context, instance string, tail int, follow bool, stdout, stderr io.Writer) error {
-	err := d.logs(ctx, instance, tail, follow, stdout, stderr)
+	err := d.logsOfAll(ctx, instance, tail, follow, stdout, stderr)
 	if cause := context.Cause(ctx); err != nil && cause != nil {
 		err = cause
 	}
@@ -26,7 +26,7 @@ func (d *Docker) Logs(ctx context.Context, instance string, tail int, follow boo
 }
 
 func (d *Docker) logs(ctx context.Context, instance string, tail int, follow bool, stdout, stderr io.Writer) error {
-	in, ok, err := d.find(ctx, instance)
+	in, ok, err := d.findPart(ctx, instance)
 	if err != nil {
 		return err
 	}

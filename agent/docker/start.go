@@ -42,6 +42,9 @@ func (d *Docker) isBusy(instance string) bool {
 }
 
 func (d *Docker) start(ctx context.Context, l agent.Launch) (agent.Container, error) {
+	if l.App.Pod != nil {
+		return d.startPod(ctx, l)
+	}
 	s, err := d.spec(l)
 	if err != nil {
 		return agent.Container{}, &fault{message: err.Error(), err: err}

@@ -16,7 +16,10 @@ func (d *Docker) Stop(ctx context.Context, instance string, grace time.Duration)
 	if err != nil {
 		return fmt.Errorf("stop %s: %w", instance, err)
 	}
-	if !ok || !in.State.Running {
+	if ok && isHolder(in) || !ok {
+		return d.stopPod(ctx, instance, grace)
+	}
+	if !in.State.Running {
 		return nil
 	}
 	ctx, cancel := context.WithTimeout(ctx, grace+stopLimit)
@@ -32,8 +35,12 @@ func (d *Docker) Stop(ctx context.Context, instance string, grace time.Duration)
 // Remove removes a container with its anonymous volumes, and its sandbox.
 func (d *Docker) Remove(ctx context.Context, instance string) error {
 	in, ok, err := d.find(ctx, instance)
-	if err == nil && ok {
+	switch {
+	case err != nil:
+	case ok && !isHolder(in):
 		err = d.remove(ctx, in.ID)
+	default: // a pod, or what is left of one
+		err = d.removePod(ctx, instance)
 	}
 	if err == nil {
 		err = d.removeSandbox(instance)

@@ -93,8 +93,14 @@ func (d *Docker) event(ctx context.Context, m events.Message, starved map[string
 		said.OOM = starved[m.Actor.ID]
 		delete(starved, m.Actor.ID)
 		d.parts(m.Actor.ID, said)
+		if name := m.Actor.Attributes[labelPart]; name != "" || m.Actor.Attributes[labelParts] != "" {
+			return d.podChanged(ctx, said.Instance, changed)
+		}
 		changed(said)
 		return nil
+	}
+	if m.Actor.Attributes[labelPart] != "" || m.Actor.Attributes[labelParts] != "" {
+		return d.podChanged(ctx, said.Instance, changed)
 	}
 	in, err := d.inspect(ctx, m.Actor.ID)
 	if cerrdefs.IsNotFound(err) { // gone already: its end is an event too

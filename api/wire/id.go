@@ -19,6 +19,11 @@ var (
 	segmentForm = regexp.MustCompile(`^(?:` + segmentPattern[1:len(segmentPattern)-1] + `)$`)
 )
 
+// strictNamePattern is the form of the names of a pod's variables.
+const strictNamePattern = `^[a-zA-Z_][a-zA-Z0-9_]{0,253}$`
+
+var strictName = regexp.MustCompile(strictNamePattern)
+
 // maxIDLength bounds an id; with it an id fits any label, subject and file name we make of it.
 const maxIDLength = 256
 

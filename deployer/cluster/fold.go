@@ -133,8 +133,8 @@ func (s *State) target(c Change) (target []*apps.App, restart map[apps.ID]bool, 
 		return nil
 	}
 	for _, p := range c.Put {
-		if a := s.present(p.App.ID); p.New && a != nil {
-			return nil, nil, apps.Errorf(apps.Conflict, "An app with id [%s] already exists.", p.App.ID)
+		if err := s.checkTaken(p); err != nil {
+			return nil, nil, err
 		}
 		if err := checkSpec(p.App); err != nil {
 			return nil, nil, err
@@ -152,7 +152,7 @@ func (s *State) target(c Change) (target []*apps.App, restart map[apps.ID]bool, 
 		if err != nil {
 			return nil, nil, err
 		}
-		if err := checkSpec(spec); err != nil {
+		if err := cmp.Or(checkKind(a.spec, spec), checkSpec(spec)); err != nil {
 			return nil, nil, err
 		}
 		if err := add(spec); err != nil {
@@ -376,9 +376,7 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 		a.holder = d
 		s.fx.Save.Apps = append(s.fx.Save.Apps, spec)
 		s.touch(a)
-		if !spec.Deleted {
-			s.tell(apps.Notice{Type: "api_post_event", App: t, Version: spec.Version, Spec: spec, ClientIP: c.ClientIP, URI: c.URI})
-		}
+		s.tellAccepted(spec, d.Old[t] != nil, c)
 		s.tell(apps.Notice{Type: "group_change_success", App: t.Parent(), Version: spec.Version})
 	}
 	s.deployments[d.ID] = d

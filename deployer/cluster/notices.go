@@ -35,7 +35,7 @@ func (s *State) tellStatus(in *instance, status, condition, message string) {
 }
 
 func (s *State) tellStatusOf(now *apps.Instance, status, condition, message string) {
-	s.tell(apps.Notice{Type: "status_update_event", App: now.App, Version: now.Version, Instance: now, Status: status, Host: now.Host, Message: message})
+	s.tellTasks(apps.Notice{Type: "status_update_event", App: now.App, Version: now.Version, Instance: now, Status: status, Host: now.Host, Message: message})
 	s.tell(apps.Notice{Type: "instance_changed_event", App: now.App, Version: now.Version, Instance: now, Status: condition, Host: now.Host})
 }
 

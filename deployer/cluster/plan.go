@@ -18,13 +18,13 @@ func (s *State) plan(d *deployment, accepted map[apps.ID]*apps.App) []apps.Step 
 	depth := s.depths(accepted)
 	for _, id := range sortedKeys(accepted) {
 		spec, old := accepted[id], d.Old[id]
-		action := apps.Action{Kind: apps.RestartApplication, App: id}
+		action := apps.Action{Kind: apps.RestartApplication, App: id, Pod: spec.Pod != nil}
 		switch {
 		case spec.Deleted:
-			stop.Actions = append(stop.Actions, apps.Action{Kind: apps.StopApplication, App: id})
+			stop.Actions = append(stop.Actions, apps.Action{Kind: apps.StopApplication, App: id, Pod: action.Pod})
 			continue
 		case old == nil:
-			start.Actions = append(start.Actions, apps.Action{Kind: apps.StartApplication, App: id})
+			start.Actions = append(start.Actions, apps.Action{Kind: apps.StartApplication, App: id, Pod: action.Pod})
 			action.Kind = apps.ScaleApplication
 			if s.apps[id] != nil { // it comes back while its last instances are being stopped
 				action.Kind = apps.RestartApplication

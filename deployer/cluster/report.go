@@ -156,6 +156,10 @@ func (s *State) compare(h *host, r apps.Report) {
 }
 
 func (s *State) compareRun(in *instance, run apps.InstanceReport) {
+	if !apps.SameParts(in.Parts, run.Parts) {
+		in.Parts = run.Parts
+		s.save(in)
+	}
 	switch run.Phase {
 	case apps.PhaseQueued, apps.PhaseStarting:
 		if in.State == apps.Starting && in.Message != run.Message {
