@@ -236,6 +236,9 @@ func (d *door) deleteApp(path []string) answer {
 		if err != nil {
 			return err
 		}
+		if err := d.unlessPod(appID(path)); err != nil {
+			return err
+		}
 		match, err := ifMatch(r, appID(path))
 		if err != nil {
 			return err
@@ -252,6 +255,9 @@ func (d *door) restartApp(path []string) answer {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		force, err := flag(r, "force", false)
 		if err != nil {
+			return err
+		}
+		if err := d.unlessPod(appID(path)); err != nil {
 			return err
 		}
 		match, err := ifMatch(r, appID(path))

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/go-chi/chi/v5"
@@ -38,15 +39,20 @@ func actions(s apps.Step) []wire.Action {
 	list := make([]wire.Action, len(s.Actions))
 	for i, a := range s.Actions {
 		list[i] = wire.Action{Action: string(a.Kind), App: string(a.App)}
+		if a.Pod {
+			list[i] = wire.Action{Action: strings.TrimSuffix(string(a.Kind), "Application") + "Pod", Pod: string(a.App)}
+		}
 	}
 	return list
 }
 
-func affected(d *apps.Deployment) []string {
+func affected(d *apps.Deployment, pods bool) []string {
 	list := []string{}
 	for _, s := range d.Steps {
 		for _, a := range s.Actions {
-			list = append(list, string(a.App))
+			if a.Pod == pods {
+				list = append(list, string(a.App))
+			}
 		}
 	}
 	slices.Sort(list)
@@ -58,7 +64,7 @@ func currentStep(d *apps.Deployment) int { return min(d.Step+1, len(d.Steps)) }
 
 func (l *lookup) deployment(d *apps.Deployment) wire.Deployment {
 	out := wire.Deployment{
-		ID: d.ID, Version: d.Version.String(), AffectedApps: affected(d), AffectedPods: []string{}, Steps: steps(d),
+		ID: d.ID, Version: d.Version.String(), AffectedApps: affected(d, false), AffectedPods: affected(d, true), Steps: steps(d),
 		CurrentActions: []wire.Action{}, CurrentStep: currentStep(d), TotalSteps: len(d.Steps),
 	}
 	if d.Step < len(d.Steps) {
@@ -135,7 +141,7 @@ func (d *door) getDeployment(w http.ResponseWriter, r *http.Request) error {
 func deploymentStatus(dep *apps.Deployment) wire.DeploymentStatus {
 	return wire.DeploymentStatus{
 		ID: dep.ID, Version: dep.Version.String(), State: string(dep.State), Reason: dep.Reason,
-		AffectedApps: affected(dep), Steps: datedSteps(dep), CurrentStep: currentStep(dep),
+		AffectedApps: append(affected(dep, false), affected(dep, true)...), Steps: datedSteps(dep), CurrentStep: currentStep(dep),
 		Rollback: dep.Rollback, Trouble: dep.Trouble, Cause: string(dep.Cause), Next: dep.Next, By: dep.By, Paused: dep.Paused,
 		StartedAt: stamp(dep.Started), EndedAt: stamp(dep.Ended), Seconds: seconds(dep.Started, dep.Ended), Waiting: []wire.AppWait{},
 	}

@@ -19,7 +19,7 @@ func (d *door) explain(path []string) answer {
 		if err != nil {
 			return err
 		}
-		app, ok := v.App(appID(path))
+		app, ok := v.Spec(appID(path))
 		if !ok {
 			return noApp(appID(path))
 		}

@@ -28,7 +28,7 @@ func (d *door) listFailures(path []string) answer {
 		if err != nil {
 			return err
 		}
-		if _, ok := v.App(id); !ok && len(failures) == 0 {
+		if _, ok := v.Spec(id); !ok && len(failures) == 0 {
 			return noApp(id)
 		}
 		out := wire.FailureList{Failures: []wire.Failure{}}

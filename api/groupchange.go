@@ -34,10 +34,10 @@ func (d *door) changeGroup(path []string) answer {
 		if err := wire.CheckGroupID(id); err != nil {
 			return err
 		}
-		if r.Method == http.MethodPost && (id == "/" || len(v.below(id)) > 0) {
+		if r.Method == http.MethodPost && (id == "/" || len(v.members(id)) > 0) {
 			return apps.Errorf(apps.Conflict, "Group %s is already created. Use PUT to change this group.", id)
 		}
-		if _, taken := v.App(id); taken {
+		if _, taken := v.Spec(id); taken {
 			return apps.Errorf(apps.Conflict, "An app with the path %s already exists.", id)
 		}
 		c, err := d.groupChange(r, v, id, &body)
@@ -232,7 +232,7 @@ func (d *door) deleteGroup(path []string) answer {
 			return err
 		}
 		c := cluster.Change{Force: force, Match: match}
-		for _, app := range v.below(appID(path)) {
+		for _, app := range v.members(appID(path)) {
 			c.Delete = append(c.Delete, app.ID)
 		}
 		if len(c.Delete) == 0 && len(path) > 0 {

@@ -1,7 +1,6 @@
 package api
 
 import (
-	"encoding/json"
 	"net/http"
 	"slices"
 	"strings"
@@ -42,17 +41,17 @@ func (d *door) getGroup(path []string) answer {
 		if err != nil {
 			return err
 		}
-		members := v.below(appID(path))
+		members := v.members(appID(path))
 		if len(members) == 0 && len(path) > 0 {
 			return noGroup(appID(path))
 		}
 		e := groupEmbeds(r)
-		return d.ok(w, groupInfo(appID(path), members, e, func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }))
+		return d.ok(w, groupInfo(appID(path), members, e, func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }, v.podStatus))
 	}
 }
 
 // groupInfo is the tree of a group. members are all apps below it, ordered by id.
-func groupInfo(id apps.ID, members []*apps.App, e groupEmbed, info func(*apps.App) wire.AppInfo) wire.GroupInfo {
+func groupInfo(id apps.ID, members []*apps.App, e groupEmbed, info func(*apps.App) wire.AppInfo, pod func(*apps.App) wire.PodStatus) wire.GroupInfo {
 	g := wire.GroupInfo{ID: string(id), Dependencies: []string{}}
 	if e.apps {
 		g.Apps = []wire.AppInfo{}
@@ -61,7 +60,7 @@ func groupInfo(id apps.ID, members []*apps.App, e groupEmbed, info func(*apps.Ap
 		g.Groups = []wire.GroupInfo{}
 	}
 	if e.pods {
-		g.Pods = []json.RawMessage{}
+		g.Pods = []wire.PodStatus{}
 	}
 	var newest apps.Version
 	children := map[apps.ID][]*apps.App{}
@@ -69,7 +68,10 @@ func groupInfo(id apps.ID, members []*apps.App, e groupEmbed, info func(*apps.Ap
 	for _, app := range members {
 		newest = max(newest, app.Version)
 		if app.ID.Parent() == id {
-			if e.apps {
+			if app.Pod != nil && e.pods {
+				g.Pods = append(g.Pods, pod(app))
+			}
+			if app.Pod == nil && e.apps {
 				g.Apps = append(g.Apps, info(app))
 			}
 			continue
@@ -82,7 +84,7 @@ func groupInfo(id apps.ID, members []*apps.App, e groupEmbed, info func(*apps.Ap
 	}
 	for _, child := range order {
 		if e.groups {
-			g.Groups = append(g.Groups, groupInfo(child, children[child], e, info))
+			g.Groups = append(g.Groups, groupInfo(child, children[child], e, info, pod))
 		}
 	}
 	g.Version = newest.String()
@@ -168,7 +170,7 @@ func (d *door) getGroupVersion(path []string, version string) answer {
 		}
 		return d.ok(w, groupInfo(appID(path), members, groupEmbeds(r), func(app *apps.App) wire.AppInfo {
 			return wire.AppInfo{App: wire.FromSpec(app)}
-		}))
+		}, v.podStatus))
 	}
 }
 

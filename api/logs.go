@@ -65,11 +65,19 @@ func (d *door) getInstanceLogs(w http.ResponseWriter, r *http.Request) error {
 		return apps.Errorf(apps.NotFound, "Task '%s' has no host yet: it has printed nothing", id)
 	}
 	out := newLogWriter(w, d.constants)
-	if err := logs.Logs(r.Context(), in.Host, in.ID, tail, follow, out); err != nil {
+	if err := logs.Logs(r.Context(), in.Host, ofPart(in.ID, r.URL.Query().Get("container")), tail, follow, out); err != nil {
 		return d.endOfLog(out, r, in.ID, err)
 	}
 	out.start()
 	return nil
+}
+
+// ofPart is an instance, or one container of a pod's.
+func ofPart(instance, container string) string {
+	if container == "" {
+		return instance
+	}
+	return apps.PartID(instance, container)
 }
 
 // endOfLog is an error's answer while there is none yet, else a last line.
@@ -102,7 +110,7 @@ func (d *door) getAppLogs(path []string) answer {
 			return err
 		}
 		id := appID(path)
-		if _, ok := v.App(id); !ok {
+		if _, ok := v.Spec(id); !ok {
 			return noApp(id)
 		}
 		out := newLogWriter(w, d.constants)
@@ -110,6 +118,7 @@ func (d *door) getAppLogs(path []string) answer {
 		streams, ctx := errgroup.WithContext(r.Context())
 		streams.SetLimit(logStreams)
 		seen := map[string]bool{}
+		part := r.URL.Query().Get("container")
 		attach := func(v View, tail int) {
 			for _, in := range v.InstancesOf(id) {
 				if seen[in.ID] || in.State < apps.Running {
@@ -117,7 +126,7 @@ func (d *door) getAppLogs(path []string) answer {
 				}
 				started := streams.TryGo(func() error {
 					lines := &lineWriter{out: out, prefix: in.ID + "  "}
-					if err := logs.Logs(ctx, in.Host, in.ID, tail, follow, lines); err != nil {
+					if err := logs.Logs(ctx, in.Host, ofPart(in.ID, part), tail, follow, lines); err != nil {
 						return d.endOfLog(out, r, in.ID, err)
 					}
 					return lines.flush()
@@ -125,7 +134,7 @@ func (d *door) getAppLogs(path []string) answer {
 				seen[in.ID] = started
 			}
 		}
-		attach(v, tail)
+		attach(v.View, tail)
 		if follow {
 			d.followNew(ctx, id, func(v View) { attach(v, 0) })
 		}

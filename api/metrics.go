@@ -117,17 +117,20 @@ func (d *door) marathonMetrics() map[string]any {
 	if v := d.Deployer.View(); v != nil {
 		list := v.Apps()
 		groups := map[apps.ID]bool{"/": true}
-		var staged, running int
+		var staged, running, pods int
 		for _, app := range list {
 			for id := app.ID.Parent(); !groups[id]; id = id.Parent() {
 				groups[id] = true
 			}
+			if app.Pod != nil {
+				pods++
+			}
 			c := count(v.InstancesOf(app.ID))
 			staged, running = staged+c.Staged, running+c.Running
 		}
-		gauges["marathon.apps.active.gauge"] = gauge{float64(len(list))}
+		gauges["marathon.apps.active.gauge"] = gauge{float64(len(list) - pods)}
 		gauges["marathon.groups.active.gauge"] = gauge{float64(len(groups))}
-		gauges["marathon.pods.active.gauge"] = gauge{0}
+		gauges["marathon.pods.active.gauge"] = gauge{float64(pods)}
 		gauges["marathon.deployments.active.gauge"] = gauge{float64(len(v.Deployments()))}
 		gauges["marathon.instances.running.gauge"] = gauge{float64(running)}
 		gauges["marathon.instances.staged.gauge"] = gauge{float64(staged)}

@@ -122,12 +122,19 @@ func difference(old, next *apps.App) []wire.FieldChange {
 	return out
 }
 
+func formOf(spec *apps.App) any {
+	if spec.Pod != nil {
+		return wire.FromPod(spec)
+	}
+	return wire.FromSpec(spec)
+}
+
 func fields(spec *apps.App) map[string]json.RawMessage {
 	out := map[string]json.RawMessage{}
 	if spec == nil {
 		return out
 	}
-	raw, err := json.Marshal(wire.FromSpec(spec))
+	raw, err := json.Marshal(formOf(spec))
 	if err != nil || json.Unmarshal(raw, &out) != nil {
 		panic("api: an app that is no JSON object: " + string(spec.ID))
 	}

@@ -24,7 +24,7 @@ func (d *door) getQueue(w http.ResponseWriter, r *http.Request) error {
 	offers := slices.Contains(r.URL.Query()["embed"], "lastUnusedOffers")
 	out := wire.Queue{Queue: []wire.QueueItem{}}
 	for _, wait := range v.Waits() {
-		app, ok := v.App(wait.App)
+		app, ok := v.Spec(wait.App)
 		if !ok || wait.Waiting == 0 {
 			continue
 		}
@@ -41,7 +41,7 @@ func (l *lookup) queued(app *apps.App, wait cluster.Wait) wire.QueueItem {
 	left := int(math.Ceil(max(wait.Until.Sub(l.now).Seconds(), 0)))
 	summary := rejects(wait)
 	item := wire.QueueItem{
-		App: wire.FromSpec(app), Count: wait.Waiting, Since: stamp(wait.Since),
+		Count: wait.Waiting, Since: stamp(wait.Since),
 		Delay: wire.Delay{TimeLeftSeconds: left, Overdue: left == 0},
 		ProcessedOffersSummary: wire.OffersSummary{
 			UnusedOffersCount:          refused(wait),
@@ -49,6 +49,12 @@ func (l *lookup) queued(app *apps.App, wait cluster.Wait) wire.QueueItem {
 			RejectSummaryLastOffers:    summary,
 			RejectSummaryLaunchAttempt: summary,
 		},
+	}
+	if app.Pod != nil {
+		pod := wire.FromPod(app)
+		item.Pod = &pod
+	} else {
+		item.App = wire.FromSpec(app)
 	}
 	if item.ProcessedOffersSummary.UnusedOffersCount > 0 {
 		item.ProcessedOffersSummary.LastUnusedOfferAt = stamp(l.now)

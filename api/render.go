@@ -58,9 +58,13 @@ var renderers = map[string]func(event, *apps.Notice, bool){
 		f["ipAddresses"], f["ports"] = []wire.IP{}, []int{}
 		if n.Instance != nil {
 			f["taskId"] = n.Instance.TaskID()
+			if n.Container != "" {
+				f["taskId"] = n.Instance.PartTaskID(n.Container)
+			}
 			f["ipAddresses"], f["ports"] = ipAddresses(n.Instance), hostPorts(n.Instance)
 		}
 	},
+	"pod_created_event": podEvent, "pod_updated_event": podEvent, "pod_deleted_event": podEvent,
 	"instance_changed_event": func(f event, n *apps.Notice, _ bool) {
 		f.runSpec(n)
 		f["condition"] = n.Status
@@ -121,6 +125,8 @@ var renderers = map[string]func(event, *apps.Notice, bool){
 	},
 	"app_terminated_event": func(f event, n *apps.Notice, _ bool) { f["appId"] = string(n.App) },
 }
+
+func podEvent(f event, n *apps.Notice, _ bool) { f["clientIp"], f["uri"] = n.ClientIP, n.URI }
 
 // ownEvent writes an event of Pacer's own: something about a host.
 func ownEvent(f event, n *apps.Notice, _ bool) {

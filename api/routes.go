@@ -51,6 +51,8 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/v2/apps/*", d.appPath)
 		router.HandleFunc("/v2/tasks", d.resource(methods{"GET": d.listTasks}))
 		router.HandleFunc("/v2/tasks/delete", d.resource(methods{"POST": d.deleteTasks}))
+		router.HandleFunc("/v2/pods", d.podPath)
+		router.HandleFunc("/v2/pods/*", d.podPath)
 		router.HandleFunc("/v2/groups", d.groupPath)
 		router.HandleFunc("/v2/groups/*", d.groupPath)
 		router.HandleFunc("/v2/deployments", d.resource(methods{"GET": d.listDeployments}))

@@ -16,7 +16,7 @@ const appsMax = 10_000
 // the same change deletes.
 func (l *lookup) checkTree(specs []*apps.App, gone []apps.ID) error {
 	tree := map[apps.ID]*apps.App{}
-	for _, app := range l.Apps() {
+	for _, app := range l.Specs() {
 		tree[app.ID] = app
 	}
 	for _, id := range gone {

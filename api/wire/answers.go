@@ -178,7 +178,8 @@ type Step struct {
 // An Action is one app's part in a step.
 type Action struct {
 	Action                string            `json:"action"`
-	App                   string            `json:"app"`
+	Pod                   string            `json:"pod,omitzero"`
+	App                   string            `json:"app,omitzero"`
 	ReadinessCheckResults []ReadinessResult `json:"readinessCheckResults,omitzero"` // in currentActions only
 }
 
@@ -198,7 +199,8 @@ type Queue struct {
 
 // A QueueItem is an app with instances still to launch, and why they wait.
 type QueueItem struct {
-	App                    App           `json:"app"`
+	App                    App           `json:"app,omitzero"`
+	Pod                    *Pod          `json:"pod,omitzero"`
 	Count                  int           `json:"count"`
 	Delay                  Delay         `json:"delay"`
 	Since                  string        `json:"since"`
@@ -294,12 +296,12 @@ type Event struct {
 
 // A GroupInfo is a folder of apps.
 type GroupInfo struct {
-	ID           string            `json:"id"`
-	Apps         []AppInfo         `json:"apps,omitzero"`
-	Groups       []GroupInfo       `json:"groups,omitzero"`
-	Pods         []json.RawMessage `json:"pods,omitzero"`
-	Dependencies []string          `json:"dependencies"`
-	Version      string            `json:"version"`
+	ID           string      `json:"id"`
+	Apps         []AppInfo   `json:"apps,omitzero"`
+	Groups       []GroupInfo `json:"groups,omitzero"`
+	Pods         []PodStatus `json:"pods,omitzero"`
+	Dependencies []string    `json:"dependencies"`
+	Version      string      `json:"version"`
 }
 
 // A GroupUpdate is the body of POST and PUT /v2/groups.

@@ -448,7 +448,7 @@ func (p *Pod) specScheduling(a *apps.App, f *faults) {
 func FromPod(a *apps.App) Pod {
 	p := Pod{
 		ID: string(a.ID), Labels: a.Labels, User: optional(a.User), Environment: podVars(a.Env), Role: new(orDefault(a.Role, "*")),
-		Scaling: &PodScaling{Kind: new("fixed"), Instances: new(a.Instances)}, ExecutorResources: fromNeeds(a.Pod.Executor),
+		Scaling: &PodScaling{Kind: new("fixed"), Instances: new(a.Instances)}, ExecutorResources: PodNeeds(a.Pod.Executor),
 		Scheduling: &PodScheduling{
 			Backoff: &PodBackoff{Backoff: new(a.Backoff.First.Seconds()), BackoffFactor: new(a.Backoff.Factor), MaxLaunchDelay: new(a.Backoff.Max.Seconds())},
 			Upgrade: &UpgradeStrategy{MinimumHealthCapacity: a.Upgrade.HealthyMin, MaximumOverCapacity: a.Upgrade.OverMax}, KillSelection: new("YOUNGEST_FIRST"),
@@ -482,7 +482,8 @@ func FromPod(a *apps.App) Pod {
 	return p
 }
 
-func fromNeeds(r apps.Resources) *PodResources {
+// PodNeeds writes what a container or an instance needs.
+func PodNeeds(r apps.Resources) *PodResources {
 	return &PodResources{Cpus: new(float64(r.CPU) / 1000), Mem: new(float64(r.Mem)), Disk: new(float64(r.Disk))}
 }
 
@@ -499,7 +500,7 @@ func podVars(env map[string]string) map[string]EnvVar {
 
 func fromPodContainer(a *apps.App, i int) PodContainer {
 	c := &a.Pod.Containers[i]
-	out := PodContainer{Name: c.Name, Resources: *fromNeeds(c.Needs), Environment: podVars(c.Env), User: optional(c.User), Labels: c.Labels}
+	out := PodContainer{Name: c.Name, Resources: *PodNeeds(c.Needs), Environment: podVars(c.Env), User: optional(c.User), Labels: c.Labels}
 	if c.Shell != "" || len(c.Argv) > 0 {
 		out.Exec = &PodExec{Command: PodCommand{Shell: optional(c.Shell), Argv: c.Argv}}
 		if c.Override {
