@@ -26,7 +26,7 @@ var update = flags.Bool("update", false, "write the schemas of openapi.yaml anew
 // described are the types of package wire that the description names itself; those
 // that they are made of come along.
 var described = []any{
-	wire.App{}, wire.AppInfo{}, wire.Apps{}, wire.OneApp{}, wire.Versions{}, wire.DeploymentResult{}, wire.Tasks{}, wire.OneTask{}, wire.TaskIDs{},
+	wire.App{}, wire.Pod{}, wire.PodStatus{}, wire.PodInstance{}, wire.AppInfo{}, wire.Apps{}, wire.OneApp{}, wire.Versions{}, wire.DeploymentResult{}, wire.Tasks{}, wire.OneTask{}, wire.TaskIDs{},
 	wire.Deployment{}, wire.Queue{}, wire.Info{}, wire.Leader{}, wire.Plugins{}, wire.Error{}, wire.Message{}, wire.GroupInfo{}, wire.GroupUpdate{}, wire.GroupSteps{},
 	wire.Hosts{}, wire.HostUpdate{}, wire.Discovered{}, wire.DeploymentStatus{}, wire.DeploymentList{}, wire.LeaderInfo{}, wire.Forecast{},
 	wire.FailureList{}, wire.Explanation{}, wire.Volumes{},

@@ -53,7 +53,7 @@ var describe = sync.OnceValues(func() (*description, error) {
 		literal := 0
 		form := regexp.MustCompile(`\\\{[^}]*\\\}`).ReplaceAllString(regexp.QuoteMeta(path), `.+?`)
 		for part := range strings.SplitSeq(path, "/") {
-			if !strings.HasPrefix(part, "{") {
+			if !strings.HasPrefix(part, "{") || strings.Contains(part, "::") {
 				literal++
 			}
 		}
