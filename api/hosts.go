@@ -29,7 +29,7 @@ func (d *door) listHosts(w http.ResponseWriter, r *http.Request) error {
 // usage is what the instances on each host hold, and how many they are.
 func (l *lookup) usage() (used map[string]apps.Resources, number map[string]int) {
 	used, number = map[string]apps.Resources{}, map[string]int{}
-	for _, app := range l.Apps() {
+	for _, app := range l.Specs() {
 		for _, in := range l.InstancesOf(app.ID) {
 			if launched(&in) {
 				used[in.Host] = used[in.Host].Plus(in.Needs)
@@ -147,7 +147,7 @@ func (d *door) discover(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	id := appID(rest(r, "/pacer/v1/discovery"))
-	app, ok := v.App(id)
+	app, ok := v.Spec(id)
 	if !ok {
 		return noApp(id)
 	}

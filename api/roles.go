@@ -220,7 +220,7 @@ func (d *door) decisions(path []string) answer {
 		if err != nil {
 			return err
 		}
-		if _, ok := v.App(appID(path)); !ok {
+		if _, ok := v.Spec(appID(path)); !ok {
 			return noApp(appID(path))
 		}
 		reply, err := d.submit(r, func(request string) cluster.Event { return cluster.WhyPlaced{Request: request, App: appID(path)} })

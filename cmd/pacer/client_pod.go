@@ -1,0 +1,61 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"pacer/api/client"
+	"pacer/api/wire"
+)
+
+func podCommand(f *clientFlags) *cobra.Command {
+	list := f.verb("list", "List pods", cobra.NoArgs, func(ctx context.Context, s *session, _ []string) error {
+		all, err := s.Pods(ctx)
+		if err != nil {
+			return err
+		}
+		return print(s, all, all, "ID STATUS STABLE CONTAINERS", func(p wire.PodStatus) []any {
+			stable := 0
+			for _, in := range p.Instances {
+				if in.Status == "STABLE" {
+					stable++
+				}
+			}
+			return []any{p.ID, p.Status, fmt.Sprintf("%d/%d", stable, value(p.Spec.Scaling.Instances)), len(p.Spec.Containers)}
+		})
+	})
+	list.Aliases = []string{"ls"}
+	show := f.verb("show POD", "Show how a pod and its containers do", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+		p, err := s.Pod(ctx, args[0])
+		if err != nil {
+			return err
+		}
+		return s.show(p)
+	})
+	remove := podChange(f, "delete POD", "Delete a pod and stop its instances", func(ctx context.Context, s *session, arg string, force bool) (client.Result, error) {
+		return s.DeletePod(ctx, arg, force)
+	})
+	remove.Aliases = []string{"rm"}
+	apply := podChange(f, "apply FILE", "Make the pod that FILE defines so; - is standard input", func(ctx context.Context, s *session, arg string, force bool) (client.Result, error) {
+		b, err := s.read(arg)
+		if err != nil {
+			return client.Result{}, err
+		}
+		return s.PutPod(ctx, b.id, b.json, force)
+	})
+	return noun("pod", "Pods: containers that share a host, a network and their end", list, show, apply, remove)
+}
+
+// podChange is a verb of one argument that starts a deployment.
+func podChange(f *clientFlags, use, short string, do func(ctx context.Context, s *session, arg string, force bool) (client.Result, error)) *cobra.Command {
+	var w waitFlags
+	return w.add(f.verb(use, short, cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+		r, err := do(ctx, s, args[0], w.force)
+		if err != nil {
+			return err
+		}
+		return s.started(ctx, r, w.wait, follower{timeout: w.timeout})
+	}))
+}
