@@ -29,7 +29,7 @@ var rooms = map[string]struct {
 	"discovery":          {[]string{"apps"}, "names are answered without a control plane"},
 	"bus":                {[]string{"apps"}, "the bus carries nouns"},
 	"store":              {[]string{"apps", "deployer/cluster", "migrations"}, "the store keeps what the core changed, and asks nobody"},
-	"deployer":           {[]string{"apps", "deployer/cluster", "loop", "store"}, "the loop hears and speaks through its caller: only cmd joins it to the bus"},
+	"deployer":           {[]string{"apps", "deployer/cluster", "deployer/placement", "loop", "store"}, "the loop hears and speaks through its caller: only cmd joins it to the bus"},
 	"api":                {[]string{"apps", "deployer/cluster", "deployer", "api/wire"}, "the door asks the loop; it decides nothing"},
 	"api/wire":           {[]string{"apps"}, "Marathon's JSON ends here"},
 	"api/client":         {[]string{"apps", "api/wire"}, "a client knows what travels, not how it is served"},

@@ -51,8 +51,7 @@ func (d *door) checkRunnable(c *cluster.Change) error {
 }
 
 func (d *door) createApp(w http.ResponseWriter, r *http.Request) error {
-	v, err := d.view()
-	if err != nil {
+	if _, err := d.view(); err != nil {
 		return err
 	}
 	force, err := flag(r, "force", false)
@@ -65,9 +64,6 @@ func (d *door) createApp(w http.ResponseWriter, r *http.Request) error {
 	}
 	spec, err := body.Create(d.Wire, "")
 	if err != nil {
-		return err
-	}
-	if err := v.checkTree([]*apps.App{spec}, nil); err != nil {
 		return err
 	}
 	match, err := ifMatch(r, spec.ID)
@@ -113,11 +109,8 @@ func (d *door) changeApp(path []string) answer {
 			return err
 		}
 		_, existed := v.App(id)
-		c, spec, err := d.changeOf(r, v, id, body)
+		c, _, err := d.changeOf(r, v, id, body)
 		if err != nil {
-			return err
-		}
-		if err := v.checkTree([]*apps.App{spec}, nil); err != nil {
 			return err
 		}
 		if c.Match, err = ifMatch(r, id); err != nil {
@@ -161,22 +154,21 @@ func (d *door) listChange(w http.ResponseWriter, r *http.Request, v *lookup) (al
 	if err := read(w, r, &list); err != nil {
 		return all, err
 	}
+	const appsMax = 10_000 // that one request may change
 	if len(list) > appsMax {
 		return all, apps.Errorf(apps.Invalid, "One request may change at most %d apps: send them in parts", appsMax)
 	}
-	var specs []*apps.App
 	for i, body := range list {
 		if body.ID == "" {
 			return all, invalid("Invalid JSON", indexed("", i)+"/id", "error.path.missing")
 		}
-		c, spec, err := d.changeOf(r, v, wire.Absolute("/", body.ID), body)
+		c, _, err := d.changeOf(r, v, wire.Absolute("/", body.ID), body)
 		if err != nil {
 			return all, under(indexed("", i), err)
 		}
-		specs = append(specs, spec)
 		all.Put, all.Edit, all.Force = append(all.Put, c.Put...), append(all.Edit, c.Edit...), c.Force
 	}
-	return all, v.checkTree(specs, nil)
+	return all, nil
 }
 
 // changeOf is the change that a body asks for, and what the app will be by it. Apps

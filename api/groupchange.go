@@ -214,7 +214,7 @@ func (g *groupTarget) change(id apps.ID) (c cluster.Change, err error) {
 			c.Delete = append(c.Delete, app.ID)
 		}
 	}
-	return c, g.view.checkTree(g.specs, c.Delete)
+	return c, nil
 }
 
 func (d *door) deleteGroup(path []string) answer {

@@ -70,11 +70,11 @@ func (d *door) planned(w http.ResponseWriter, r *http.Request, v *lookup) (all c
 	if app.ID == "" {
 		return all, invalid("Invalid JSON", "/id", "error.path.missing")
 	}
-	c, spec, err := d.changeOf(r, v, wire.Absolute("/", app.ID), app)
+	c, _, err := d.changeOf(r, v, wire.Absolute("/", app.ID), app)
 	if err != nil {
 		return all, err
 	}
-	return c, v.checkTree([]*apps.App{spec}, nil)
+	return c, nil
 }
 
 // forecast writes it for the wire.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"time"
 
@@ -186,6 +187,28 @@ func (st *store) putApp(spec *apps.App) {
 	st.versions[spec.ID] = kept[max(0, len(kept)-versionsMax):]
 }
 
+// renamed reports whether a later version says the same as an earlier one (what a
+// change that goes back leaves running).
+func (st *store) renamed(app apps.ID, from, to apps.Version) bool {
+	var a, b *apps.App
+	for _, spec := range st.versions[app] {
+		switch spec.Version {
+		case from:
+			a = spec
+		case to:
+			b = spec
+		}
+	}
+	if a == nil || b == nil || from > to {
+		return false
+	}
+	x, y := *a, *b
+	for _, spec := range []*apps.App{&x, &y} {
+		spec.Version, spec.ConfigAt, spec.ScaledAt, spec.Instances = 0, 0, 0, 0
+	}
+	return reflect.DeepEqual(x, y)
+}
+
 func (st *store) putInstance(in *apps.Instance) {
 	w := st.w
 	row := *in
@@ -195,8 +218,10 @@ func (st *store) putInstance(in *apps.Instance) {
 		w.fail("%s is gone, and stored again as %s", in.ID, in.State)
 	case old == nil && in.Serial <= st.serial:
 		w.fail("%s has the serial %d, which is not new", in.ID, in.Serial)
-	case old != nil && (old.App != in.App || old.Version != in.Version || old.Host != "" && old.Host != in.Host || in.State < old.State):
-		w.fail("an instance never changes its app, version and host, and moves forward only: %+v became %+v", *old, *in)
+	case old != nil && old.Version != in.Version && !st.renamed(in.App, old.Version, in.Version):
+		w.fail("%s has the version %s instead of %s, which differs in more than name and number", in.ID, in.Version, old.Version)
+	case old != nil && (old.App != in.App || old.Host != "" && old.Host != in.Host || in.State < old.State):
+		w.fail("an instance never changes its app and host, and moves forward only: %+v became %+v", *old, *in)
 	case in.Host != "":
 		w.assigned[in.ID] = in.Host
 	}

@@ -87,6 +87,10 @@ func (s *State) foldChange(c Change) {
 		s.refuse(c.Request, err)
 		return
 	}
+	if err := s.checkTree(target); err != nil {
+		s.refuse(c.Request, err)
+		return
+	}
 	version := s.nextVersion(target)
 	d := &deployment{apps.Deployment{
 		ID: c.Deployment, Version: version, Started: s.now, State: apps.DeploymentRunning,
@@ -363,6 +367,11 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 	for _, t := range sortedKeys(accepted) {
 		spec := accepted[t]
 		a := s.apps[t]
+		if was := s.present(t) != nil; was && spec.Deleted {
+			seat(s.folders, t, -1)
+		} else if !was && !spec.Deleted {
+			seat(s.folders, t, 1)
+		}
 		if a == nil {
 			a = &app{spec: spec}
 			s.apps[t] = a

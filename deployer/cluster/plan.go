@@ -9,19 +9,24 @@ import (
 	"pacer/apps"
 )
 
-// plan is Marathon's: stop what is no longer wanted, start what is new at zero,
-// then scale and restart layer by layer, dependencies before what depends on them.
+// plan is Marathon's: stop what is no longer wanted, start what is new at zero, then
+// scale and restart layer by layer, dependencies before what depends on them. Unlike
+// Marathon's it stops, and suspends, in layers too: what depends on others goes before
+// them.
 // d.Old names the apps that take part; their new specs are in accepted.
 func (s *State) plan(d *deployment, accepted map[apps.ID]*apps.App) []apps.Step {
-	var stop, start apps.Step
-	layers := map[int]*apps.Step{}
+	var start apps.Step
+	downs, layers := map[int]*apps.Step{}, map[int]*apps.Step{}
 	depth := s.depths(accepted)
 	for _, id := range sortedKeys(accepted) {
 		spec, old := accepted[id], d.Old[id]
 		action := apps.Action{Kind: apps.RestartApplication, App: id, Pod: spec.Pod != nil}
 		switch {
 		case spec.Deleted:
-			stop.Actions = append(stop.Actions, apps.Action{Kind: apps.StopApplication, App: id, Pod: action.Pod})
+			act(downs, depth[id], apps.Action{Kind: apps.StopApplication, App: id, Pod: action.Pod})
+			continue
+		case old != nil && spec.Instances == 0 && old.Instances > 0:
+			act(downs, depth[id], apps.Action{Kind: apps.ScaleApplication, App: id, Pod: action.Pod})
 			continue
 		case old == nil:
 			start.Actions = append(start.Actions, apps.Action{Kind: apps.StartApplication, App: id, Pod: action.Pod})
@@ -32,18 +37,25 @@ func (s *State) plan(d *deployment, accepted map[apps.ID]*apps.App) []apps.Step 
 		case spec.ConfigAt == old.ConfigAt || spec.Instances == 0:
 			action.Kind = apps.ScaleApplication
 		}
-		layer := layers[depth[id]]
-		if layer == nil {
-			layer = &apps.Step{}
-			layers[depth[id]] = layer
-		}
-		layer.Actions = append(layer.Actions, action)
+		act(layers, depth[id], action)
 	}
-	steps := []apps.Step{stop, start}
+	var steps []apps.Step
+	for _, n := range slices.Backward(slices.Sorted(maps.Keys(downs))) {
+		steps = append(steps, *downs[n])
+	}
+	steps = append(steps, start)
 	for _, n := range slices.Sorted(maps.Keys(layers)) {
 		steps = append(steps, *layers[n])
 	}
 	return slices.DeleteFunc(steps, func(st apps.Step) bool { return len(st.Actions) == 0 })
+}
+
+// act adds an action to a layer.
+func act(layers map[int]*apps.Step, n int, action apps.Action) {
+	if layers[n] == nil {
+		layers[n] = &apps.Step{}
+	}
+	layers[n].Actions = append(layers[n].Actions, action)
 }
 
 // depths is, for each app of the change, the length of the longest chain of

@@ -73,6 +73,7 @@ type State struct {
 	unacked  map[string]*instance   // whose service letter balancers may not know yet
 	claims   map[string]*claim
 	roles    map[string]apps.Role // that were set
+	folders  map[apps.ID]int      // how many apps are below a group
 	waited   map[apps.ID]*app     // what they wait for may have changed
 	copies   []apps.Instance      // room for copies to come
 
@@ -166,6 +167,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		s.bookPorts(spec)
 		s.dirty[spec.ID] = s.apps[spec.ID]
 	}
+	s.folders = s.seats()
 	s.loadRoles(stored.Roles)
 	s.loadAnswers(stored.Answers)
 	s.loadJobs(stored)
@@ -446,6 +448,9 @@ func (s *State) Check() error {
 	}
 	if err := s.checkClaims(); err != nil {
 		return err
+	}
+	if seats := s.seats(); !maps.Equal(seats, s.folders) {
+		return fmt.Errorf("apps by group are %v, recounted %v", s.folders, seats)
 	}
 	n, digest, ports := 0, uint64(0), map[int]int{}
 	for id, a := range s.apps {

@@ -199,7 +199,13 @@ func (st *story) do(words []string) {
 	case "restart":
 		st.change(Change{Restart: []apps.ID{apps.ID(args[0])}, Force: force})
 	case "delete":
-		st.change(Change{Delete: []apps.ID{apps.ID(args[0])}, Force: force})
+		c := Change{Force: force}
+		for _, id := range args {
+			if id != "force" {
+				c.Delete = append(c.Delete, apps.ID(id))
+			}
+		}
+		st.change(c)
 	case "kill":
 		st.step(Kill{Request: "r", Instances: []string{st.instance(args[0])}, Wipe: slices.Contains(args, "wipe")})
 	case "role":
@@ -552,6 +558,9 @@ func answer(r Reply) string {
 		kind = [...]string{"internal", "malformed", "invalid", "not found", "conflict", "unavailable", "forbidden"}[e.Kind]
 		if len(e.Deployments) > 0 {
 			of = " (" + strings.Join(e.Deployments, " ") + ")"
+		}
+		for _, field := range e.Details {
+			of += " (" + field.Path + ": " + strings.Join(field.Errors, " ") + ")"
 		}
 	}
 	return fmt.Sprintf("no     %s%s: %v", kind, of, r.Err)

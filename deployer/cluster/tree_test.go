@@ -1,4 +1,4 @@
-package api
+package cluster
 
 import (
 	"errors"
@@ -47,13 +47,13 @@ func TestAppsHaveToFitIntoTheTree(t *testing.T) {
 		{"/b: /a", "/a: /b", "/b", ""},
 		{"/c: /d; /d: /b; /b: /c", "/a: /b", "", circle + " /b → /c → /d → /b"}, // which /a only leads to
 	} {
-		l := newLedger()
-		l.put(sketch(test.there)...)
-		var gone []apps.ID
+		state := New(Stored{Cluster: 7, Apps: sketch(test.there)}, 1, noon)
+		target := sketch(test.change)
 		for _, app := range sketch(test.gone) {
-			gone = append(gone, app.ID)
+			app.Deleted = true
+			target = append(target, app)
 		}
-		err := look(l).checkTree(sketch(test.change), gone)
+		err := state.checkTree(target)
 		got := ""
 		if e := (*apps.Error)(nil); errors.As(err, &e) {
 			got = strings.Join(e.Details[0].Errors, " ")
