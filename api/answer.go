@@ -132,6 +132,9 @@ func (d *door) started(w http.ResponseWriter, status int, reply cluster.Reply) e
 	return nil
 }
 
+// mountedAt marks a request that came in below /service/marathon.
+const mountedAt = "X-Pacer-Mounted-At"
+
 // location sets where what was made is, against the server's root (Marathon's way:
 // not below /v2/apps).
 func location(w http.ResponseWriter, r *http.Request, id apps.ID) {
@@ -139,7 +142,11 @@ func location(w http.ResponseWriter, r *http.Request, id apps.ID) {
 	if r.TLS != nil || r.Header.Get(passedOn) != "" && r.Header.Get("X-Forwarded-Proto") == "https" {
 		scheme = "https"
 	}
-	w.Header().Set("Location", scheme+"://"+r.Host+string(id))
+	prefix := ""
+	if r.Header.Get(mountedAt) != "" {
+		prefix = "/service/marathon"
+	}
+	w.Header().Set("Location", scheme+"://"+r.Host+prefix+string(id))
 }
 
 // read reads the JSON body of a request. Names that Marathon does not know are

@@ -203,6 +203,7 @@ func (m methods) allow() string {
 func stripService(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if strings.HasPrefix(r.URL.Path, "/service/marathon/") {
+			r.Header.Set(mountedAt, "/service/marathon") // a header, so that a leader hears of it from a follower
 			http.StripPrefix("/service/marathon", next).ServeHTTP(w, r)
 			return
 		}
