@@ -147,7 +147,7 @@ func (w *World) feasible(in *apps.Instance) string {
 	}
 	for _, name := range sorted(st.hosts) {
 		h := st.hosts[name]
-		if h.Lost || h.Cordoned || h.Draining {
+		if h.Lost || h.Cordoned || h.Draining || in.Claim != "" && st.claims[in.Claim].Host != name {
 			continue
 		}
 		free, used := h.Total, map[int]bool{}
@@ -157,7 +157,8 @@ func (w *World) feasible(in *apps.Instance) string {
 				used[p] = true
 			}
 		}
-		if spec.Needs.Fits(free) && w.constraintsHold(spec, &h) && portsFree(spec, &h, used) {
+		free = free.Minus(st.reserved(name, in.Claim))
+		if spec.Needs.Fits(free) && (in.Claim != "" || w.constraintsHold(spec, &h)) && portsFree(spec, &h, used) {
 			return name
 		}
 	}

@@ -17,9 +17,10 @@ type engine struct {
 	up      bool
 	life    int // counts failures: what was under way is void
 	boxes   map[string]*box
-	starts  []*launch // under way
-	foreign int       // containers that are not ours
-	watched bool      // the agent that runs hears what changes
+	data    map[string]bool // claims whose volumes are here; they outlive everything but a wipe
+	starts  []*launch       // under way
+	foreign int             // containers that are not ours
+	watched bool            // the agent that runs hears what changes
 }
 
 // A box is a container.
@@ -197,6 +198,7 @@ func (e *engine) run(l agent.Launch) *box {
 		return b
 	}
 	e.judgeStart(b)
+	e.judgeVolumes(l)
 	b.Running, b.Started = true, e.h.now()
 	b.ready = w.now + w.between(0, w.plan.readyMax)
 	if w.healed {
@@ -221,7 +223,7 @@ func (e *engine) run(l agent.Launch) *box {
 func (e *engine) create(l agent.Launch) *box {
 	b := &box{Container: agent.Container{
 		Instance: l.Instance, App: l.App.ID, Version: l.App.Version, Epoch: l.Epoch, Needs: l.App.Needs,
-		Ports: l.Ports, Grace: l.App.Grace(), IP: "172.17.0.2",
+		Ports: l.Ports, Grace: l.App.Grace(), IP: "172.17.0.2", Claim: l.Claim,
 	}}
 	e.boxes[l.Instance] = b
 	return b

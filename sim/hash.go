@@ -138,6 +138,9 @@ func (w *World) mixHostEffects(fx *agent.Effects) {
 	for _, id := range fx.Remove {
 		w.mixString(id)
 	}
+	for _, claim := range fx.Wipe {
+		w.mixString(claim)
+	}
 	for _, id := range fx.Evidence {
 		w.mixString(id)
 	}

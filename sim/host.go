@@ -47,7 +47,7 @@ func newHost(w *World, i int) *host {
 	if w.plan.skew > 0 {
 		h.skew = w.between(-w.plan.skew, w.plan.skew)
 	}
-	h.engine = &engine{w: w, h: h, up: true, boxes: map[string]*box{}}
+	h.engine = &engine{w: w, h: h, up: true, boxes: map[string]*box{}, data: map[string]bool{}}
 	return h
 }
 
@@ -154,6 +154,9 @@ func (h *host) step() {
 	}
 	for _, id := range fx.Remove {
 		h.engine.remove(id)
+	}
+	for _, claim := range fx.Wipe {
+		h.engine.wipe(claim)
 	}
 	for _, id := range fx.Evidence {
 		h.engine.evidence(id)

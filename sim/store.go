@@ -41,6 +41,7 @@ type store struct {
 	finished             map[string]bool
 	deployments          map[string]*apps.Deployment // running
 	hosts                map[string]apps.Host
+	claims               map[string]apps.Claim
 	jobs                 map[apps.JobID]*apps.Job
 	jobRuns              map[string]apps.Run
 	slots                map[slotKey]string         // the run of each slot, for ever
@@ -53,7 +54,7 @@ func newStore(w *World) *store {
 		w: w, cluster: w.rng.Uint64() >> 1,
 		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{},
 		instances: map[string]*apps.Instance{}, byApp: map[apps.ID]map[string]*apps.Instance{}, byHost: map[string]map[string]*apps.Instance{},
-		finished: map[string]bool{}, deployments: map[string]*apps.Deployment{}, hosts: map[string]apps.Host{},
+		finished: map[string]bool{}, deployments: map[string]*apps.Deployment{}, hosts: map[string]apps.Host{}, claims: map[string]apps.Claim{},
 		jobs: map[apps.JobID]*apps.Job{}, jobRuns: map[string]apps.Run{}, slots: map[slotKey]string{}, over: map[string]bool{},
 		writes: map[apps.ID][]apps.Version{},
 	}
@@ -163,6 +164,15 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	}
 	for _, h := range c.Hosts {
 		st.hosts[h.Name] = h
+	}
+	for _, row := range c.Claims {
+		if old, known := st.claims[row.ID]; known && (old.Host != row.Host || old.App != row.App || old.Made && !row.Made || old.Wipe && !row.Wipe) {
+			st.w.fail("a claim never changes its host, and moves forward only: %+v became %+v", old, row)
+		}
+		st.claims[row.ID] = row
+	}
+	for _, id := range c.GoneClaims {
+		delete(st.claims, id)
 	}
 	for _, name := range c.GoneHosts {
 		delete(st.hosts, name)
@@ -280,6 +290,9 @@ func (st *store) load() cluster.Stored {
 	slices.SortStableFunc(out.Deployments, func(a, b apps.Deployment) int { return a.Started.Compare(b.Started) })
 	for _, name := range sorted(st.hosts) {
 		out.Hosts = append(out.Hosts, st.hosts[name])
+	}
+	for _, id := range sorted(st.claims) {
+		out.Claims = append(out.Claims, st.claims[id])
 	}
 	st.storedJobs(&out)
 	if st.w.plan.viaJSON {

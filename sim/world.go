@@ -35,6 +35,7 @@ type World struct {
 	balancers []*balancer
 	users     users
 	jobs      *jobs // nil: nobody asks for any
+	volumes   *volumes
 
 	assigned map[string]string // instances that were committed, and to which host
 	started  map[string]string // instances whose container ever ran, and on which host
@@ -145,6 +146,9 @@ func (w *World) begin() {
 		b.start()
 	}
 	w.users.begin()
+	if w.volumes != nil {
+		w.volumes.begin()
+	}
 	if w.jobs != nil {
 		w.jobs.begin()
 	}
