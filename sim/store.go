@@ -166,13 +166,16 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 		st.hosts[h.Name] = h
 	}
 	for _, row := range c.Claims {
-		if old, known := st.claims[row.ID]; known && (old.Host != row.Host || old.App != row.App || old.Made && !row.Made || old.Wipe && !row.Wipe) {
-			st.w.fail("a claim never changes its host, and moves forward only: %+v became %+v", old, row)
-		}
+		st.judgeClaim(row)
 		st.claims[row.ID] = row
 	}
 	for _, id := range c.GoneClaims {
 		delete(st.claims, id)
+	}
+	if st.w.volumes != nil {
+		for _, id := range residents {
+			st.judgeResidents(id)
+		}
 	}
 	for _, name := range c.GoneHosts {
 		delete(st.hosts, name)

@@ -13,6 +13,7 @@ import (
 type volumes struct {
 	w  *World
 	at map[string]string // host of each claim that was ever made
+	up map[string]bool   // claims that a user asked to give up
 }
 
 // residents are the apps that keep data.
@@ -21,7 +22,7 @@ var residents = []apps.ID{"/data/db", "/data/queue"}
 // NewWithVolumes is the world of a seed in which apps keep data on their hosts, too.
 func NewWithVolumes(seed uint64) *World {
 	w := New(seed)
-	w.volumes = &volumes{w: w, at: map[string]string{}}
+	w.volumes = &volumes{w: w, at: map[string]string{}, up: map[string]bool{}}
 	return w
 }
 
@@ -66,13 +67,19 @@ func (v *volumes) request() cluster.Event {
 		if len(ids) == 0 {
 			return nil
 		}
-		return cluster.Wipe{Request: name, Claims: []string{ids[w.rng.IntN(len(ids))]}}
+		claim := ids[w.rng.IntN(len(ids))]
+		v.up[claim] = true
+		return cluster.Wipe{Request: name, Claims: []string{claim}}
 	default:
 		rows := sorted(st.byApp[app])
 		if len(rows) == 0 {
 			return nil
 		}
-		return cluster.Kill{Request: name, Instances: []string{rows[w.rng.IntN(len(rows))]}, Wipe: w.chance(0.3)}
+		kill := cluster.Kill{Request: name, Instances: []string{rows[w.rng.IntN(len(rows))]}, Wipe: w.chance(0.3)}
+		if in := st.instances[kill.Instances[0]]; in != nil && kill.Wipe {
+			v.up[in.Claim] = true
+		}
+		return kill
 	}
 	return change
 }
@@ -122,6 +129,41 @@ func (e *engine) wipe(claim string) {
 			e.answer(did)()
 		}
 	}, e.away(agent.OpWipe, claim))
+}
+
+// judgeClaim holds a changed claim against the promises: it stays where it is, and is
+// given up only when a user said so, with its app, or when nothing ever ran with it.
+func (st *store) judgeClaim(row apps.Claim) {
+	w, old := st.w, st.claims[row.ID]
+	if old.ID == "" {
+		return
+	}
+	if old.Host != row.Host || old.App != row.App || old.Made && !row.Made || old.Wipe && !row.Wipe {
+		w.fail("a claim never changes its host, and moves forward only: %+v became %+v", old, row)
+	}
+	app := st.apps[row.App]
+	if row.Wipe && !old.Wipe && old.Made && w.volumes != nil && !w.volumes.up[row.ID] && app != nil && !app.Deleted {
+		w.fail("the volumes %s are given up, and nobody asked for it", row.ID)
+	}
+}
+
+// judgeResidents: of an app that keeps data there are never more instances with a host
+// than any of its kept versions wants.
+func (st *store) judgeResidents(id apps.ID) {
+	wanted, placed := 0, 0
+	for _, spec := range st.versions[id] {
+		if wanted = max(wanted, spec.Instances); !spec.Resident() && !spec.Deleted {
+			return
+		}
+	}
+	for _, in := range st.byApp[id] {
+		if in.Host != "" {
+			placed++
+		}
+	}
+	if placed > wanted {
+		st.w.fail("%s keeps data, and has %d instances with a host, where %d were wanted at most:%s", id, placed, wanted, st.list(id))
+	}
 }
 
 // reserved is what claims that no instance runs with keep of a host, but for one.
