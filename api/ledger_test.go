@@ -57,7 +57,15 @@ func newLedger() *ledger {
 
 // apply commits what a step changed.
 func (l *ledger) apply(fx cluster.Effects) {
+	l.keep(fx)
+	for _, n := range fx.Save.Notices {
+		l.tell(n)
+	}
+}
+
+func (l *ledger) keep(fx cluster.Effects) {
 	l.mu.Lock()
+	defer l.mu.Unlock() // also when a test's own mistake panics: others would wait for ever
 	for _, app := range fx.Save.Apps {
 		l.apps[app.ID] = app
 		l.versions[app.ID] = append(l.versions[app.ID], app)
@@ -110,10 +118,6 @@ func (l *ledger) apply(fx cluster.Effects) {
 	}
 	for _, s := range fx.Serve {
 		l.services[s.App] = s
-	}
-	l.mu.Unlock()
-	for _, n := range fx.Save.Notices {
-		l.tell(n)
 	}
 }
 
