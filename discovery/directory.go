@@ -81,11 +81,11 @@ func (d *Directory) Apply(s apps.Service) bool {
 	}
 	if s.Gone {
 		d.records.Delete(s.App)
-		d.rename(old, nil)
+		d.renameAll(old, nil)
 	} else {
 		r := newRecord(s)
 		d.records.Store(s.App, r)
-		d.rename(old, r)
+		d.renameAll(old, r)
 	}
 	d.changes.Add(1)
 	return true
@@ -99,10 +99,20 @@ func (d *Directory) record(id apps.ID) (*record, bool) {
 	return v.(*record), true
 }
 
-// rename puts next in the place of old in the entry of their name; either may be nil.
-// The names above it exist as long as it does.
-func (d *Directory) rename(old, next *record) {
+// renameAll does so for both names of an app: its path from the leaf, and, as Mesos-DNS
+// has it, the same with hyphens for dots: web.shop and web-shop.
+func (d *Directory) renameAll(old, next *record) {
 	name := cmp.Or(next, old).name
+	d.rename(name, old, next)
+	if flat := flatName(name); flat != name {
+		d.rename(flat, old, next)
+	}
+}
+
+// rename puts next in the place of old in the entry of a name of theirs; either may be
+// nil. The names above it exist as long as it does. Whose own name it is comes before
+// others.
+func (d *Directory) rename(name string, old, next *record) {
 	e := d.entry(name)
 	var records []*record
 	for _, r := range e.records {
@@ -112,7 +122,9 @@ func (d *Directory) rename(old, next *record) {
 	}
 	if next != nil {
 		records = append(records, next)
-		slices.SortFunc(records, func(x, y *record) int { return strings.Compare(string(x.service.App), string(y.service.App)) })
+		slices.SortFunc(records, func(x, y *record) int {
+			return cmp.Or(strings.Compare(own(name, x), own(name, y)), strings.Compare(string(x.service.App), string(y.service.App)))
+		})
 	}
 	d.store(name, entry{records: records, below: e.below})
 	if had, has := len(e.records) > 0, len(records) > 0; had != has {
@@ -125,6 +137,14 @@ func (d *Directory) rename(old, next *record) {
 			d.store(above, entry{records: e.records, below: e.below + more})
 		}
 	}
+}
+
+// own orders records whose own name it is before others.
+func own(name string, r *record) string {
+	if r.name == name {
+		return ""
+	}
+	return "other"
 }
 
 func (d *Directory) entry(name string) entry {

@@ -199,3 +199,21 @@ func BenchmarkApplyAmongTenThousandApps(b *testing.B) {
 		d.Apply(service(rev%10_000, rev))
 	}
 }
+
+func TestAnAppHasItsNameOfMesosDNSToo(t *testing.T) {
+	e := newEnv(t, Config{})
+	e.serve(t, apps.Service{App: "/a/b/c", Endpoints: []apps.Endpoint{instance(1, "10.0.0.1")}})
+	ask := func(want string) {
+		t.Helper()
+		if got := fmt.Sprint(data(e.ask(t, "c-b-a.pacer.", dns.TypeA).Answer)); got != want {
+			t.Errorf("want %s, got %s", want, got)
+		}
+	}
+	ask("[A 10.0.0.1]")
+	e.serve(t, apps.Service{App: "/c-b-a", Endpoints: []apps.Endpoint{instance(2, "10.0.0.2")}})
+	ask("[A 10.0.0.2]") // an app's own name comes first
+	e.serve(t, apps.Service{App: "/c-b-a", Gone: true})
+	ask("[A 10.0.0.1]")
+	e.serve(t, apps.Service{App: "/a/b/c", Gone: true})
+	ask("[]")
+}

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/miekg/dns"
+
+	"pacer/apps"
 )
 
 // HTTP is Mesos-DNS's look-ups: GET /v1/hosts/{host}, /v1/services/{service},
@@ -70,6 +72,17 @@ func (d *DNS) services(service string) []serviceAnswer {
 	return all
 }
 
+// framework and mesosDomain are what Mesos-DNS calls the parts of a domain like
+// marathon.mesos; another domain is all of it.
+func (d *DNS) framework() string {
+	if strings.HasPrefix(d.domainName(), "marathon.") {
+		return "marathon"
+	}
+	return "pacer"
+}
+
+func (d *DNS) mesosDomain() string { return strings.TrimPrefix(d.domainName(), "marathon.") }
+
 // config is what of the configuration means something in Mesos-DNS's words.
 func (d *DNS) config() map[string]any {
 	resolvers := []string{}
@@ -78,7 +91,7 @@ func (d *DNS) config() map[string]any {
 	}
 	soa := d.soa()
 	return map[string]any{
-		"Domain": d.domainName(), "TTL": int(d.ttl.Seconds()), "RefreshSeconds": 0,
+		"Domain": d.mesosDomain(), "TTL": int(d.ttl.Seconds()), "RefreshSeconds": 0,
 		"Resolvers": resolvers, "ExternalOn": d.upstreams != nil, "DNSOn": true, "HTTPOn": true,
 		"SOAMname": soa.Ns, "SOARname": soa.Mbox, "SOASerial": soa.Serial, "SOARefresh": soa.Refresh,
 		"SOARetry": soa.Retry, "SOAExpire": soa.Expire, "SOAMinttl": soa.Minttl,
@@ -111,8 +124,13 @@ func (d *DNS) enumerate() enumeration {
 	tasks := []enumTask{}
 	for _, r := range d.dir.all() {
 		for _, e := range r.endpoints {
-			task := enumTask{Name: r.name, ID: e.Instance, Records: []enumRecord{}}
-			for _, name := range []string{r.name, join(e.label, r.name)} {
+			in := apps.Instance{ID: e.Instance}
+			task := enumTask{Name: r.name, ID: in.TaskID(), Records: []enumRecord{}}
+			names := []string{r.name, join(e.label, r.name)}
+			if flat := flatName(r.name); flat != r.name {
+				names = append(names, flat)
+			}
+			for _, name := range names {
 				if e.addr.IsValid() {
 					rtype := "AAAA"
 					if e.addr.Is4() {
@@ -136,5 +154,5 @@ func (d *DNS) enumerate() enumeration {
 			tasks = append(tasks, task)
 		}
 	}
-	return enumeration{Frameworks: []enumFramework{{Name: "pacer", Tasks: tasks}}}
+	return enumeration{Frameworks: []enumFramework{{Name: d.framework(), Tasks: tasks}}}
 }

@@ -43,9 +43,10 @@ func TestEnumerateListsEveryRecordByInstance(t *testing.T) {
 	}
 	one := label(1) + ".web.shop.pacer."
 	want := enumeration{Frameworks: []enumFramework{{Name: "pacer", Tasks: []enumTask{{
-		Name: "web.shop", ID: "shop_web.instance-" + uuid(1), Records: []enumRecord{
+		Name: "web.shop", ID: "shop_web.instance-" + uuid(1) + "._app.1", Records: []enumRecord{
 			{"web.shop.pacer.", "10.0.0.1", "A"},
 			{one, "10.0.0.1", "A"},
+			{"web-shop.pacer.", "10.0.0.1", "A"},
 			{"_web.shop._tcp.pacer.", one + ":31000", "SRV"},
 			{"_http._web.shop._tcp.pacer.", one + ":31000", "SRV"},
 		},
@@ -64,6 +65,23 @@ func TestTheConfigurationIsTold(t *testing.T) {
 	for _, want := range []string{`"Domain":"apps.example.com"`, `"TTL":1`, `"Resolvers":["10.0.0.53:53"]`, `"ExternalOn":true`} {
 		if !strings.Contains(w.Body.String(), want) {
 			t.Errorf("want %s in %s", want, w.Body)
+		}
+	}
+}
+
+func TestAsMesosDNSForMarathon(t *testing.T) {
+	e := newEnv(t, Config{Domain: "marathon.mesos"})
+	e.serve(t, shop(instance(1, "10.0.0.1", 31000, 0, 0)))
+	for path, want := range map[string]string{
+		"/v1/config":                                  `"Domain":"mesos"`,
+		"/v1/enumerate":                               `"name":"marathon"`,
+		"/v1/hosts/web-shop.marathon.mesos.":          `"ip":"10.0.0.1"`,
+		"/v1/services/_web-shop._tcp.marathon.mesos.": `"port":"31000"`,
+	} {
+		w := httptest.NewRecorder()
+		e.HTTP().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if !strings.Contains(w.Body.String(), want) {
+			t.Errorf("%s: want %s in %s", path, want, w.Body)
 		}
 	}
 }

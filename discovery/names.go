@@ -16,6 +16,9 @@ const balancers = "lb"
 // nameOf is an app's name below the domain.
 func nameOf(id apps.ID) string { return strings.ToLower(id.DNSName()) }
 
+// flatName is the name as Mesos-DNS writes it, in one label.
+func flatName(name string) string { return strings.ReplaceAll(name, ".", "-") }
+
 // instanceLabel is the label of an instance below its app's name: the front of its
 // UUID, which holds the instance's whole serial number and so is unique in its
 // cluster; for an id of another form a hash of it.
