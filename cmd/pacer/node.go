@@ -20,6 +20,7 @@ import (
 	"pacer/agent/docker"
 	"pacer/agent/fetch"
 	"pacer/api"
+	"pacer/api/wire"
 	"pacer/apps"
 	"pacer/bus"
 	"pacer/deployer"
@@ -205,6 +206,7 @@ func (n *node) openAPI() {
 	handler := api.New(api.Config{
 		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready, UI: ui.Handler(), Plan: n.deployer.Foresee, Runnable: runnable,
 		Metrics: metrics, Log: n.log, Address: l.Addr().String(),
+		Wire: wire.Settings{Features: []string{"gpu_resources"}},
 	})
 	if n.dns != nil {
 		handler = withMesosDNS(handler, n.dns.HTTP())
