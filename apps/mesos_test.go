@@ -36,3 +36,43 @@ func TestWhatIsNotMesosSyntaxIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// FuzzParseResources reads anything as what a host offers: never more than can be
+// counted, never less than nothing.
+func FuzzParseResources(f *testing.F) {
+	for _, seed := range []string{"cpus:24;mem:24576;disk:409600;gpus:2;ports:[21000-24000,30000-34000]", "cpus(role):1.5", "ports:[1]", "mem:-1", "cpus:NaN", ";;", "disk:1e99", "ports:[2-1]"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		r, ports, err := ParseResources(text)
+		if err != nil {
+			return
+		}
+		if !(Resources{}).Fits(r) || r.CPU > 1e15 || r.Mem > 1e12 {
+			t.Errorf("%q offers %+v", text, r)
+		}
+		for i, p := range ports {
+			if p.First < 1 || p.Last > 65535 || p.First > p.Last || i > 0 && p.First <= ports[i-1].Last {
+				t.Errorf("%q offers the ports %v", text, ports)
+			}
+		}
+	})
+}
+
+// FuzzParseAttributes reads anything as what a host is; what is read has a name.
+func FuzzParseAttributes(f *testing.F) {
+	for _, seed := range []string{"rack:abc;zone:west;os:centos5;level:10;keys:[1000-15000]", "set:{a,b}", "a", ":", "a:;b:c", "x:[1-", "y:{"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		all, err := ParseAttributes(text)
+		if err != nil {
+			return
+		}
+		for name := range all {
+			if name == "" {
+				t.Errorf("%q has an attribute without a name: %q", text, all)
+			}
+		}
+	})
+}

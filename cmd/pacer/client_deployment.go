@@ -11,7 +11,11 @@ import (
 )
 
 func deploymentCommand(f *clientFlags) *cobra.Command {
+	var ended bool
 	list := f.verb("list", "List running deployments", cobra.NoArgs, func(ctx context.Context, s *session, _ []string) error {
+		if ended {
+			return s.listEnded(ctx)
+		}
 		all, err := s.Deployments(ctx)
 		if err != nil {
 			return err
@@ -21,6 +25,7 @@ func deploymentCommand(f *clientFlags) *cobra.Command {
 		})
 	})
 	list.Aliases = []string{"ls"}
+	list.Flags().BoolVar(&ended, "ended", false, "those that have ended instead, newest first: who asked, how long they took and how they ended")
 	show := f.verb("show ID", "Show a deployment, running or ended", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
 		d, err := s.Deployment(ctx, args[0])
 		if err != nil {
@@ -62,6 +67,17 @@ func deploymentCommand(f *clientFlags) *cobra.Command {
 	back.add(cancel).Flags().Lookup("force").Usage = "leave all as it is"
 	cancel.Aliases = []string{"rollback"}
 	return noun("deployment", "The way from one set of specs to the next", list, show, wait, pause, resume, cancel)
+}
+
+// listEnded prints the history of deployments.
+func (s *session) listEnded(ctx context.Context) error {
+	all, err := s.DeploymentHistory(ctx, 0)
+	if err != nil {
+		return err
+	}
+	return print(s, wire.DeploymentList{Deployments: all}, all, "ID STATE APPS STARTED SECONDS BY REASON", func(d wire.DeploymentStatus) []any {
+		return []any{d.ID, d.State, strings.Join(d.AffectedApps, ","), d.StartedAt, fmt.Sprintf("%.1f", d.Seconds), dash(d.By), dash(d.Reason)}
+	})
 }
 
 func queueCommand(f *clientFlags) *cobra.Command {

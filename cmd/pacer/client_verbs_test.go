@@ -36,6 +36,7 @@ func TestWhatEachVerbAsksOfTheServer(t *testing.T) {
 		{"task kill a b --scale", "POST /v2/tasks/delete?scale=true", `{"ids":["a","b"]}`, ""},
 		{"deployment cancel " + gone, "DELETE /v2/deployments/" + gone, "", ""},
 		{"deployment cancel --force " + gone, "DELETE /v2/deployments/" + gone + "?force=true", "", ""},
+		{"deployment ls --ended", "GET /pacer/v1/deployments", "", `{"deployments":[]}`},
 		{"deployment pause " + gone, "POST /pacer/v1/deployments/" + gone + "/pause", "", `{"id":"x"}`},
 		{"deployment resume " + gone, "POST /pacer/v1/deployments/" + gone + "/resume", "", `{"id":"x"}`},
 		{"queue reset web", "DELETE /v2/queue/web/delay", "", ""},

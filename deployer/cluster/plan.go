@@ -60,7 +60,7 @@ func act(layers map[int]*apps.Step, n int, action apps.Action) {
 
 // depths is, for each app of the change, the length of the longest chain of
 // dependencies that starts at it, through all apps as they will be. A dependency on
-// a group is one on all its apps. A cycle ends the chain: the API refuses cycles.
+// a group is one on all its apps. A cycle would end the chain; checkTree refuses them.
 func (s *State) depths(accepted map[apps.ID]*apps.App) map[apps.ID]int {
 	spec := func(id apps.ID) *apps.App {
 		if a := accepted[id]; a != nil {

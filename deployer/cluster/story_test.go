@@ -175,7 +175,11 @@ func (st *story) do(words []string) {
 	force := slices.Contains(args, "force")
 	switch verb {
 	case "host":
-		st.hosts[args[0]] = newStoryHost(args)
+		h := newStoryHost(args)
+		if old := st.hosts[args[0]]; old != nil { // its agent was restarted with other words
+			h.runs, h.has, h.data, h.Boot, h.Applied = old.runs, old.has, old.data, old.Boot+1, apps.Stamp{}
+		}
+		st.hosts[args[0]] = h
 		st.report(args[0])
 	case "put":
 		c := Change{Force: force}
