@@ -9,7 +9,7 @@ N       ?= 10000
 T       ?= 30s
 export CGO_ENABLED ?= 0
 
-.PHONY: help run dev build test test-short race sim e2e fuzz bench lint cover clean
+.PHONY: help run dev build test test-short race sim mutants e2e fuzz bench lint cover clean
 
 help: ## list the verbs
 	@grep -hE '^[a-z0-9-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## ?/\t/' | expand -t 14
@@ -34,6 +34,9 @@ race: ## the same with the race detector
 
 sim: ## live N=10000 simulated histories; SEED=… lives one
 	@go test ./sim -run '^TestHistories$$' -count=1 -v -timeout 6h $(if $(SEED),-seed=$(SEED),-seeds=$(N)) | grep -v '^=== ' | grep -vE '^(PASS|ok)'; exit $${PIPESTATUS[0]}
+
+mutants: ## plant faults in the core, one at a time, and see which test finds each
+	go run ./sim/mutants
 
 e2e: ## the binary on real Docker engines, PostgreSQL and NATS
 	go test -count=1 -v -timeout 20m ./e2e
