@@ -59,3 +59,61 @@ func TestAResetForgetsTheDelay(t *testing.T) {
 		t.Errorf("want it started at once, but %+v", w.s.apps["/shop/web"].wait)
 	}
 }
+
+func TestKillSelection(t *testing.T) {
+	for _, oldest := range []bool{false, true} {
+		w := newWorld(t, "h1")
+		spec := web(3)
+		spec.KillOldest = oldest
+		w.step(Change{Request: "r", Deployment: "d1", Put: []PutApp{{App: spec}}})
+		w.settle()
+		first, last := w.s.apps["/shop/web"].instances[0].ID, w.s.apps["/shop/web"].instances[2].ID
+		fewer := *spec
+		fewer.Instances = 2
+		w.step(Change{Request: "r", Deployment: "d2", Put: []PutApp{{App: &fewer}}})
+		w.settle()
+		gone, stays := last, first
+		if oldest {
+			gone, stays = first, last
+		}
+		if w.s.instances[gone] != nil || w.s.instances[stays] == nil {
+			t.Errorf("with the oldest first %v the wrong one went", oldest)
+		}
+	}
+}
+
+func TestALateLetterOfAnEarlierAgentSaysNothing(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.step(Change{Request: "r", Deployment: "d1", Put: []PutApp{{App: web(2)}}})
+	w.settle()
+	late := w.hosts["h1"].Report // of the first agent: it ran nothing, and has applied all
+	late.Revision, late.Runs = late.Revision+100, nil
+	w.hosts["h1"].Boot = 2
+	w.report("h1")
+
+	w.step(Reported{late})
+
+	if n := w.count(apps.Running); n != 2 {
+		t.Errorf("want both running as before, got %d", n)
+	}
+}
+
+func TestALetterThatWasOvertakenSaysNothing(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.step(Change{Request: "r", Deployment: "d1", Put: []PutApp{{App: web(1)}}})
+	w.settle()
+	h := w.hosts["h1"]
+	late := h.Report
+	for _, run := range h.runs {
+		run.Ready = false
+		late.Runs = []apps.InstanceReport{run}
+	}
+	w.report("h1") // a newer one is there first
+	late.Revision = h.Revision - 1
+
+	w.step(Reported{late})
+
+	if in := w.s.apps["/shop/web"].instances[0]; !in.Ready {
+		t.Error("the old verdict took the place of the new one")
+	}
+}
