@@ -12,26 +12,36 @@ var jobSeeds = flag.Int("jobseeds", 40, "how many histories with jobs TestJobs l
 // TestJobs lives histories in which jobs run beside apps, through the same faults, each
 // twice; with -seed only that one.
 func TestJobs(t *testing.T) {
-	from, to := uint64(1), uint64(*jobSeeds)
+	runs := livesWith(t, "jobs", *jobSeeds, NewWithJobs, LiveWithJobs)
+	if t.Logf("%d runs ended", runs); runs == 0 {
+		t.Error("no job ever ran")
+	}
+}
+
+// livesWith lives histories of worlds with something more, as -seed and -tell say, and
+// adds up the runs of jobs that ended.
+func livesWith(t *testing.T, what string, seeds int, make func(seed uint64) *World, live func(seed uint64) (Result, error)) (runs int) {
+	t.Helper()
+	from, to := uint64(1), uint64(seeds)
 	if *seed != 0 {
 		from, to = *seed, *seed
 		if *trace {
-			w := NewWithJobs(*seed)
+			w := make(*seed)
 			w.Trace = os.Stdout
 			if _, err := w.Live(); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
+	test := t.Name()
 	var mu sync.Mutex
-	runs := 0
 	t.Run("seeds", func(t *testing.T) {
 		for n := from; n <= to; n++ {
 			t.Run("", func(t *testing.T) {
 				t.Parallel()
-				res, err := LiveWithJobs(n)
+				res, err := live(n)
 				if err != nil {
-					t.Errorf("%v\nwith jobs: go test ./sim -run TestJobs -v -seed=%d -tell", err, n)
+					t.Errorf("%v\nwith %s: go test ./sim -run %s -v -seed=%d -tell", err, what, test, n)
 				}
 				mu.Lock()
 				defer mu.Unlock()
@@ -39,7 +49,5 @@ func TestJobs(t *testing.T) {
 			})
 		}
 	})
-	if t.Logf("%d runs ended", runs); runs == 0 {
-		t.Error("no job ever ran")
-	}
+	return runs
 }

@@ -191,14 +191,8 @@ func (u *unpacking) directory(name string) error {
 // file writes one; it may be written by anyone in the container, and whoever could run
 // it still can.
 func (u *unpacking) file(name string, mode fs.FileMode, r io.Reader) error {
-	at, err := u.place(name)
+	at, err := u.clear(name)
 	if err != nil {
-		return err
-	}
-	if err := errors.Join(u.count(), makeDirs(u.root, path.Dir(at))); err != nil {
-		return err
-	}
-	if err := u.root.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
 	out, err := u.root.OpenFile(at, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o666)
@@ -215,17 +209,26 @@ func (u *unpacking) file(name string, mode fs.FileMode, r io.Reader) error {
 }
 
 func (u *unpacking) link(name string, link func(at string) error) error {
-	at, err := u.place(name)
+	at, err := u.clear(name)
 	if err != nil {
 		return err
 	}
+	return link(at)
+}
+
+// clear counts one more file, makes the directories above it, and removes what is in
+// its place.
+func (u *unpacking) clear(name string) (at string, err error) {
+	if at, err = u.place(name); err != nil {
+		return "", err
+	}
 	if err := errors.Join(u.count(), makeDirs(u.root, path.Dir(at))); err != nil {
-		return err
+		return "", err
 	}
 	if err := u.root.Remove(at); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
+		return "", err
 	}
-	return link(at)
+	return at, nil
 }
 
 // cancellable stops reading when its context ends.
