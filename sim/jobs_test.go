@@ -20,13 +20,13 @@ func TestJobs(t *testing.T) {
 
 // livesWith lives histories of worlds with something more, as -seed and -tell say, and
 // adds up the runs of jobs that ended.
-func livesWith(t *testing.T, what string, seeds int, make func(seed uint64) *World, live func(seed uint64) (Result, error)) (runs int) {
+func livesWith(t *testing.T, what string, seeds int, born func(seed uint64) *World, live func(seed uint64) (Result, error)) (runs int) {
 	t.Helper()
 	from, to := uint64(1), uint64(seeds)
 	if *seed != 0 {
 		from, to = *seed, *seed
 		if *trace {
-			w := make(*seed)
+			w := born(*seed)
 			w.Trace = os.Stdout
 			if _, err := w.Live(); err != nil {
 				t.Fatal(err)
