@@ -244,9 +244,15 @@ func (t *term) step() {
 		t.perform(fx)
 		return
 	}
+	t.commit(now, fx)
+}
+
+// commit stores what a step changed, and performs the rest when that is done.
+func (t *term) commit(now time.Time, fx cluster.Effects) {
+	s := t.s
 	t.busy = true
 	life := s.life
-	w.store.commit(s, t.epoch, fx.Save, t.judge(now, fx.Save), func(err error) {
+	s.w.store.commit(s, t.epoch, fx.Save, t.judge(now, fx.Save), func(err error) {
 		s.resumed(life, func() {
 			t.busy = false
 			switch {
@@ -269,20 +275,22 @@ func (t *term) perform(fx cluster.Effects) {
 	for _, r := range fx.Reply {
 		w.users.hear(r)
 	}
-	for _, a := range fx.Assign {
-		w.judgeAssignment(a)
+	for i := range fx.Assign {
+		a := &fx.Assign[i]
+		w.judgeAssignment(*a)
 		if h := w.host(a.Host); h != nil {
-			w.net.send(s.node, h.node, func(bool) { h.assign(a) })
+			w.net.send(s.node, h.node, func(bool) { h.assign(*a) })
 		}
 	}
-	for _, letter := range fx.Serve {
+	for i := range fx.Serve {
+		letter := &fx.Serve[i]
 		for _, b := range w.balancers {
-			b.hears(s.node, func() { b.serve(letter) })
+			b.hears(s.node, func() { b.serve(*letter) })
 		}
 	}
-	if fx.Roster != nil {
+	if roster := fx.Roster; roster != nil {
 		for _, b := range w.balancers {
-			b.hears(s.node, func() { b.roster(*fx.Roster) })
+			b.hears(s.node, func() { b.roster(*roster) })
 		}
 	}
 	t.sleep()

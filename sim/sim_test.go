@@ -6,6 +6,7 @@ import (
 	"flag"
 	"os"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -18,6 +19,12 @@ var (
 	seed  = flag.Uint64("seed", 0, "the one history to live")
 	trace = flag.Bool("tell", false, "have TestSim tell all that happens")
 )
+
+// TestMain lets garbage pile up: histories hold little, make much, and soon end.
+func TestMain(m *testing.M) {
+	debug.SetGCPercent(800)
+	m.Run()
+}
 
 // TestHistories lives many histories, each twice; with -seed only that one.
 func TestHistories(t *testing.T) {

@@ -120,6 +120,9 @@ func (s *State) below(dependencies []apps.ID, accepted map[apps.ID]*apps.App) []
 // advance moves deployments whose step is done to the next, and ends those whose
 // last is.
 func (s *State) advance() {
+	if len(s.looked) == 0 {
+		return
+	}
 	looked := s.looked
 	s.looked = map[string]*deployment{}
 	for _, id := range sortedKeys(looked) {
@@ -201,4 +204,14 @@ func (d *deployment) snapshot() *apps.Deployment {
 	return &c
 }
 
-func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K {
+	if len(m) == 0 { // as most are, in most steps
+		return nil
+	}
+	keys := make([]K, 0, len(m))
+	for k := range m {
+		keys = append(keys, k)
+	}
+	slices.Sort(keys)
+	return keys
+}

@@ -273,7 +273,7 @@ func (s *State) settleAll() {
 		if round > 10_000 {
 			panic("cluster: reconcile does not come to rest")
 		}
-		ids := slices.Sorted(maps.Keys(s.dirty))
+		ids := sortedKeys(s.dirty)
 		for _, id := range ids {
 			a := s.dirty[id]
 			delete(s.dirty, id)
@@ -304,17 +304,17 @@ func (s *State) write() {
 		}
 	}
 	s.writeJobs()
-	for _, id := range slices.Sorted(maps.Keys(s.claimed)) {
+	for _, id := range sortedKeys(s.claimed) {
 		fx.Save.Claims = append(fx.Save.Claims, s.claimed[id].Claim)
 	}
 	clear(s.claimed)
-	for _, id := range slices.Sorted(maps.Keys(s.advanced)) {
+	for _, id := range sortedKeys(s.advanced) {
 		fx.Save.Deployments = append(fx.Save.Deployments, s.advanced[id].Deployment)
 	}
 	for name, h := range s.moved {
 		s.repeated[name] = h
 	}
-	for _, name := range slices.Sorted(maps.Keys(s.repeated)) {
+	for _, name := range sortedKeys(s.repeated) {
 		if h := s.repeated[name]; s.hosts[name] == h {
 			fx.Assign = append(fx.Assign, s.assignment(h))
 		}

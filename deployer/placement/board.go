@@ -43,8 +43,9 @@ type Board struct {
 	classes  map[string]int32
 
 	index
-	round round
-	trace trace
+	round   round
+	trace   trace
+	recount recount
 }
 
 type host struct {

@@ -11,87 +11,197 @@ import (
 // Check recomputes the books from what is held and says where they differ; nil
 // when they are true and no host is given more than it has.
 func (b *Board) Check(holds []Hold) error {
-	fresh := NewBoard()
-	for _, h := range b.hosts {
-		if h.known {
-			fresh.SetHost(h.Offer)
-		} else {
-			fresh.host(h.name).Offer = h.Offer
+	r := &b.recount
+	r.begin(b)
+	for i := range holds {
+		if err := r.add(b, &holds[i]); err != nil {
+			return err
 		}
 	}
-	for _, in := range holds {
-		fresh.Hold(in)
+	for _, h := range b.hosts {
+		if err := r.checkHost(h); err != nil {
+			return err
+		}
 	}
-	if err := b.checkHosts(fresh); err != nil {
+	if r.total != b.total || !maps.Equal(r.shapes, b.shapes) {
+		return fmt.Errorf("total %+v shapes %v on the board; %+v and %v recomputed", b.total, b.shapes, r.total, r.shapes)
+	}
+	if err := r.checkRoles(b); err != nil {
 		return err
 	}
-	if !maps.Equal(b.Held(), fresh.Held()) || b.total != fresh.total || !maps.Equal(b.shapes, fresh.shapes) || len(b.crowds) != len(fresh.crowds) {
-		return fmt.Errorf("roles %v total %+v crowds %d on the board; roles %v total %+v crowds %d recomputed", b.Held(), b.total, len(b.crowds), fresh.Held(), fresh.total, len(fresh.crowds))
-	}
-	if err := b.checkRoles(fresh); err != nil {
-		return err
+	if len(r.crowds) != len(b.crowds) {
+		return fmt.Errorf("%d crowds on the board, %d recomputed", len(b.crowds), len(r.crowds))
 	}
 	for key, c := range b.crowds {
-		if err := b.checkCrowd(c, fresh, fresh.crowds[key]); err != nil {
+		if err := r.checkCrowd(b, c); err != nil {
 			return fmt.Errorf("app %s: %w", key.app, err)
 		}
 	}
 	return b.checkIndex()
 }
 
-func (b *Board) checkHosts(fresh *Board) error {
-	if len(fresh.hosts) != len(b.hosts) {
-		return fmt.Errorf("%d hosts on the board, %d recomputed", len(b.hosts), len(fresh.hosts))
+// A recount is the books anew. Its room is kept from one Check to the next: tests check
+// after every step.
+type recount struct {
+	hosts  []hostCount // by host.slot
+	total  apps.Resources
+	shapes map[apps.Resources]int
+	roles  map[string]sum
+	apps   map[appKey]sum
+	crowds map[crowdKey][]int32 // by host.slot
+	zones  []int32              // by zone id, of one crowd
+	spare  [][]int32
+}
+
+type hostCount struct {
+	sum
+	ports, inUse int
+}
+
+// A sum is what so many instances hold.
+type sum struct {
+	n    int
+	held apps.Resources
+}
+
+func (s sum) plus(needs apps.Resources) sum { return sum{s.n + 1, s.held.Plus(needs)} }
+
+type appKey struct {
+	role string
+	app  apps.ID
+}
+
+func (r *recount) begin(b *Board) {
+	if r.shapes == nil {
+		*r = recount{shapes: map[apps.Resources]int{}, roles: map[string]sum{}, apps: map[appKey]sum{}, crowds: map[crowdKey][]int32{}}
 	}
+	for _, on := range r.crowds {
+		r.spare = append(r.spare, on)
+	}
+	clear(r.shapes)
+	clear(r.roles)
+	clear(r.apps)
+	clear(r.crowds)
+	r.hosts = append(r.hosts[:0], make([]hostCount, b.slots)...)
+	r.total = apps.Resources{}
 	for _, h := range b.hosts {
-		f := fresh.byName[h.name]
-		if f == nil || h.held != f.held || h.free != f.free || h.ports.inUse != f.ports.inUse || !maps.Equal(h.ports.booked(), f.ports.booked()) {
-			return fmt.Errorf("host %s: free %+v ports %v on the board; recomputed: %+v", h.name, h.free, h.ports.booked(), f)
+		if h.known {
+			r.total = r.total.Plus(h.Host.Total)
+			r.shapes[h.Host.Total]++
 		}
-		if h.known && !(apps.Resources{}).Fits(h.free) {
-			return fmt.Errorf("host %s is given more than it has: free %+v", h.name, h.free)
+	}
+}
+
+func (r *recount) add(b *Board, in *Hold) error {
+	h := b.byName[in.Host]
+	if h == nil {
+		return fmt.Errorf("host %s is not on the board, and %s has an instance there", in.Host, in.App.ID)
+	}
+	n := &r.hosts[h.slot]
+	n.sum = n.plus(in.Needs)
+	for _, p := range in.Ports {
+		if p <= 0 {
+			continue
 		}
-		for p, n := range h.ports.booked() {
-			if n > 1 {
-				return fmt.Errorf("host %s: port %d is given %d times", h.name, p, n)
-			}
+		if n.ports++; h.ports.inRanges(p) {
+			n.inUse++
 		}
+		if !h.ports.used(p) {
+			return fmt.Errorf("host %s: port %d is free on the board, and %s has it", h.name, p, in.App.ID)
+		}
+	}
+	r.roles[in.Role] = r.roles[in.Role].plus(in.Needs)
+	app := appKey{in.Role, in.App.ID}
+	r.apps[app] = r.apps[app].plus(in.Needs)
+	key := crowdKey{in.App.ID, in.App.ConfigAt}
+	on := r.crowds[key]
+	if on == nil {
+		if last := len(r.spare) - 1; last >= 0 {
+			on, r.spare = r.spare[last][:0], r.spare[:last]
+		}
+		on = append(on, make([]int32, b.slots)...)
+		r.crowds[key] = on
+	}
+	on[h.slot]++
+	return nil
+}
+
+func (r *recount) checkHost(h *host) error {
+	n := &r.hosts[h.slot]
+	free := apps.Resources{}.Minus(n.held)
+	if h.known {
+		free = free.Plus(h.Host.Total)
+	}
+	booked, listed := 0, 0
+	for _, pg := range h.ports.pages {
+		if pg != nil {
+			booked += ones(pg.bits[:])
+			listed += pg.n
+		}
+	}
+	for p, more := range h.ports.more {
+		return fmt.Errorf("host %s: port %d is given %d times", h.name, p, more+1)
+	}
+	switch {
+	case h.held != n.n || h.free != free || h.known && h.total != h.Host.Total:
+		return fmt.Errorf("host %s: %d held, free %+v on the board; %d and %+v recomputed", h.name, h.held, h.free, n.n, free)
+	case booked != n.ports || listed != n.ports || h.ports.inUse != n.inUse:
+		return fmt.Errorf("host %s: %d ports (%d, of its own %d) on the board, %d (of its own %d) recomputed", h.name, booked, listed, h.ports.inUse, n.ports, n.inUse)
+	case h.known && !(apps.Resources{}).Fits(h.free):
+		return fmt.Errorf("host %s is given more than it has: free %+v", h.name, h.free)
 	}
 	return nil
 }
 
-func (b *Board) checkRoles(fresh *Board) error {
-	for name, r := range b.roles {
-		f := fresh.roles[name]
-		if f == nil && (r.set == nil || r.n != 0) || f != nil && (r.n != f.n || len(r.apps) != len(f.apps)) {
-			return fmt.Errorf("role %s: %d instances on the board, recomputed: %+v", name, r.n, f)
+func (r *recount) checkRoles(b *Board) error {
+	known := 0
+	for name, book := range b.roles {
+		f := r.roles[name]
+		if f.n == 0 && book.set == nil || book.n != f.n || book.held != f.held {
+			return fmt.Errorf("role %s: %d instances hold %+v on the board, recomputed: %+v", name, book.n, book.held, f)
 		}
-		for id, a := range r.apps {
-			if o := f.apps[id]; o == nil || o.held != a.held || o.n != a.n {
-				return fmt.Errorf("role %s: its app %s holds %+v on the board, recomputed: %+v", name, id, a.held, o)
+		for id, a := range book.apps {
+			if f := r.apps[appKey{name, id}]; f.n == 0 || f.held != a.held || f.n != a.n {
+				return fmt.Errorf("role %s: its app %s holds %+v on the board, recomputed: %+v", name, id, a.held, f)
 			}
+			known++
 		}
+	}
+	if known != len(r.apps) {
+		return fmt.Errorf("%d apps by role on the board, %d recomputed", known, len(r.apps))
 	}
 	return nil
 }
 
 // checkCrowd compares the counts, and says whether the finder has each host where it
 // belongs: in the tier of its count, or aside.
-func (b *Board) checkCrowd(c *crowd, fresh *Board, f *crowd) error {
-	if f == nil || f.total != c.total || c.hosts.len() != f.hosts.len() {
-		return fmt.Errorf("crowd %+v on the board, %+v recomputed", c, f)
+func (r *recount) checkCrowd(b *Board, c *crowd) error {
+	on := r.crowds[c.key]
+	if on == nil {
+		return fmt.Errorf("%d instances on the board, none recomputed", c.total)
 	}
-	zones := map[string]int32{}
+	total, some := int32(0), 0
+	clear(r.zones)
 	for _, h := range b.hosts {
-		n := c.hosts.get(h.slot)
-		if n != f.hosts.get(fresh.byName[h.name].slot) {
-			return fmt.Errorf("%d on host %s on the board", n, h.name)
+		n := on[h.slot]
+		if c.hosts.get(h.slot) != n {
+			return fmt.Errorf("%d on host %s on the board, %d recomputed", c.hosts.get(h.slot), h.name, n)
 		}
-		zones[h.Host.Zone] += n
+		if total += n; n != 0 {
+			some++
+		}
+		zone := int(b.zoneID(h.Host.Zone))
+		for zone >= len(r.zones) {
+			r.zones = append(r.zones, 0)
+		}
+		r.zones[zone] += n
 	}
-	for zone, n := range zones {
-		if id := int(b.zoneID(zone)); zone != "" && (id < len(c.zones) && c.zones[id] != n || id >= len(c.zones) && n != 0) {
-			return fmt.Errorf("%v by zone on the board, %v recomputed", c.zones, zones)
+	if c.total != total || c.hosts.len() != some {
+		return fmt.Errorf("%d instances on %d hosts on the board, %d on %d recomputed", c.total, c.hosts.len(), total, some)
+	}
+	for zone := range r.zones {
+		if zone != noZone && (zone < len(c.zones) && c.zones[zone] != r.zones[zone] || zone >= len(c.zones) && r.zones[zone] != 0) {
+			return fmt.Errorf("%v by zone on the board, %v recomputed", c.zones, r.zones)
 		}
 	}
 	if c.finder == nil || b.stale {

@@ -117,19 +117,6 @@ func (p *ports) flip(port, sign int) {
 	}
 }
 
-// booked is how often each port is, for Check.
-func (p *ports) booked() map[int]int {
-	out := map[int]int{}
-	for i, pg := range p.pages {
-		for port := i * pageSize; pg != nil && port < (i+1)*pageSize; port++ {
-			if p.used(port) {
-				out[port] = 1 + p.more[port]
-			}
-		}
-	}
-	return out
-}
-
 // free is the first port from first to last that is not used; -1 if there is none.
 func (p *ports) free(first, last int) int {
 	for port := first; port <= last; {

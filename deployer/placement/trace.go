@@ -38,7 +38,8 @@ func (d Decision) String() string {
 
 // A trace keeps the last decisions, as numbers; they are put into words when asked for.
 type trace struct {
-	ring  []noted
+	size  uint64  // how many are kept
+	ring  []noted // grows up to that
 	n     uint64
 	tried int // by the last find
 }
@@ -57,14 +58,17 @@ type noted struct {
 }
 
 // Record keeps the last n decisions from now on; 0 keeps none.
-func (b *Board) Record(n int) { b.trace.ring, b.trace.n = make([]noted, n), 0 }
+func (b *Board) Record(n int) { b.trace = trace{size: uint64(n)} }
 
-func (t *trace) on() bool { return len(t.ring) > 0 }
+func (t *trace) on() bool { return t.size > 0 }
 
 // note writes down the decision about the lot's next ask, which is made but not booked.
 func (t *trace) note(b *Board, a *appBook, host string) {
 	r := &b.round
-	d := &t.ring[t.n%uint64(len(t.ring))]
+	if uint64(len(t.ring)) < t.size {
+		t.ring = append(t.ring, noted{})
+	}
+	d := &t.ring[t.n%t.size]
 	t.n++
 	role := a.role
 	*d = noted{instance: r.ask(a).Instance, app: a.id, role: role.name, share: role.key, guaranteed: role.first, host: host, tried: t.tried, hosts: len(b.hosts), scale: 1 << r.fine}
@@ -85,7 +89,7 @@ func (b *Board) Decisions() []Decision {
 	t := &b.trace
 	var out []Decision
 	for i := t.n - min(t.n, uint64(len(t.ring))); i < t.n; i++ {
-		d := &t.ring[i%uint64(len(t.ring))]
+		d := &t.ring[i%t.size]
 		share := func(s share) float64 {
 			if s.total == 0 {
 				return 0
