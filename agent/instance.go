@@ -1,6 +1,7 @@
 package agent
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -163,8 +164,8 @@ func ending(c Container) string {
 		return "container " + first.Name + ": " + first.Message
 	}
 	if c.OOM {
-		if c.Needs.Mem > 0 {
-			return fmt.Sprintf("out of memory: killed at its limit of %d MiB", c.Needs.Mem)
+		if limit := cmp.Or(c.MemMax, c.Needs.Mem); limit > 0 {
+			return fmt.Sprintf("out of memory: killed at its limit of %d MiB", limit)
 		}
 		return "out of memory: killed"
 	}

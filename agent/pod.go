@@ -29,6 +29,4 @@ func (h *Host) quiet(now time.Time, in *instance, under map[OpKind]int, fx *Effe
 }
 
 // Ending says how a container of a pod ended, for people.
-func Ending(exitCode int, oom bool, mem int64) string {
-	return ending(Container{ExitCode: exitCode, OOM: oom, Needs: apps.Resources{Mem: mem}})
-}
+func Ending(c Container) string { return ending(c) }

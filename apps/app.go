@@ -81,11 +81,13 @@ type App struct {
 
 	Instances int       `json:"instances"` // wanted; 0 is suspended
 	Needs     Resources `json:"needs"`     // of each instance
+	Limits    *Limits   `json:"limits,omitempty"`
 	Role      string    `json:"role,omitempty"`
 
 	Cmd  string            `json:"cmd,omitempty"`  // run as /bin/sh -c; exclusive with Args
 	Args []string          `json:"args,omitempty"` // to the image's entrypoint
 	User string            `json:"user,omitempty"`
+	TTY  bool              `json:"tty,omitempty"` // it prints to a terminal
 	Env  map[string]string `json:"env,omitempty"`
 
 	Container *Container  `json:"container,omitempty"` // nil: Cmd in the command image or on the host's userland
@@ -208,7 +210,7 @@ type Container struct {
 	Privileged bool        `json:"privileged,omitempty"`
 	Parameters []Parameter `json:"parameters,omitempty"` // options of docker run, in order
 	Volumes    []Volume    `json:"volumes,omitempty"`
-	PullConfig Raw         `json:"pullConfig,omitempty"` // echoed
+	Linux      *Linux      `json:"linux,omitempty"`
 }
 
 // A Parameter is one option of `docker run`, without its dashes.

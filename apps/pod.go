@@ -14,6 +14,7 @@ type Pod struct {
 	Containers []PodContainer `json:"containers"`
 	Volumes    []PodVolume    `json:"volumes,omitempty"`
 	Executor   Resources      `json:"executor"` // of what holds the containers together
+	Linux      *Linux         `json:"linux,omitempty"`
 }
 
 // A PodContainer is one container of each instance of a pod.
@@ -23,6 +24,7 @@ type PodContainer struct {
 	Argv      []string          `json:"argv,omitempty"`  // to the image's entrypoint, or with Override instead of it
 	Override  bool              `json:"override,omitempty"`
 	Needs     Resources         `json:"needs"`
+	Limits    *Limits           `json:"limits,omitempty"`
 	Image     string            `json:"image,omitempty"`
 	ForcePull bool              `json:"forcePull,omitempty"`
 	Env       map[string]string `json:"env,omitempty"`
@@ -33,7 +35,9 @@ type PodContainer struct {
 	Fetch     []Artifact        `json:"fetch,omitempty"`
 	KillGrace time.Duration     `json:"killGrace,omitempty"` // SIGTERM to SIGKILL; 0 is DefaultKillGrace
 	TTY       bool              `json:"tty,omitempty"`
-	Echo      map[string]Raw    `json:"echo,omitempty"` // as App.Echo
+	Linux     *Linux            `json:"linux,omitempty"`
+	// ImageLabels are given back.
+	ImageLabels map[string]string `json:"imageLabels,omitempty"`
 }
 
 // A PodVolume is a directory that the containers of an instance may mount: of the host,

@@ -66,12 +66,13 @@ func createSpec(l agent.Launch, at place) (*spec, error) {
 			Env:         environment(l, at.addr),
 			Labels:      labels(l),
 			User:        a.User,
+			Tty:         a.TTY,
 			StopTimeout: &grace, // where the engine itself is shut down
 		},
 		host: &container.HostConfig{
 			Privileged: box.Privileged,
 			LogConfig:  container.LogConfig{Type: "json-file", Config: map[string]string{"max-size": "10m", "max-file": "2"}},
-			Resources:  limits(a.Needs),
+			Resources:  limits(a.Needs, a.Limits),
 		},
 		endpoint: &network.EndpointSettings{},
 	}
@@ -94,6 +95,7 @@ func createSpec(l agent.Launch, at place) (*spec, error) {
 	if err := s.volumes(box.Volumes, at); err != nil {
 		return nil, err
 	}
+	s.linux(box.Linux, container.IPCModeHost)
 	if err := applyParameters(box.Parameters, target{s.config, s.host, s.endpoint}); err != nil {
 		return nil, err
 	}
@@ -102,24 +104,6 @@ func createSpec(l agent.Launch, at place) (*spec, error) {
 		return nil, fmt.Errorf("docker parameters network-alias and ip need a container network of the app's own: say it in networks")
 	}
 	return s, nil
-}
-
-// limits are hard limits on cores and memory, and the weight where cores are
-// scarce (1,024 a core, as in Mesos). There is no swap beyond the memory.
-//
-// The limit on cores is kept out of the creation (see Docker.limit): it would throttle
-// the runtime that sets the container up, and an app of a tenth of a core would take
-// half as long again to start.
-func limits(needs apps.Resources) container.Resources {
-	mem := max(needs.Mem, memMin)
-	if needs.Mem <= 0 {
-		mem = memNone
-	}
-	r := container.Resources{CPUShares: max(needs.CPU*1024/1000, sharesMin), Memory: mem * mib, MemorySwap: mem * mib}
-	if needs.CPU >= cpuMin {
-		r.NanoCPUs = needs.CPU * 1e6
-	}
-	return r
 }
 
 // withoutImage sets up an app that has none: the command image, or the programs

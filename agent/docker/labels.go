@@ -20,6 +20,7 @@ const (
 	labelEpoch    = "pacer.epoch"
 	labelCPU      = "pacer.cpu"        // thousandths of a core
 	labelMem      = "pacer.mem"        // MiB
+	labelMemMax   = "pacer.memmax"     // MiB; -1 is none; absent where it is labelMem
 	labelDisk     = "pacer.disk"       // MiB
 	labelGPU      = "pacer.gpu"        // whole ones
 	labelGPUs     = "pacer.gpus"       // the numbers of those it has, by comma
@@ -58,6 +59,9 @@ func labels(l agent.Launch) map[string]string {
 	if l.Claim != "" {
 		all[labelClaim] = l.Claim
 	}
+	if above := l.App.Limits; above != nil && above.Mem != 0 {
+		all[labelMemMax] = strconv.FormatInt(above.Mem, 10)
+	}
 	return all
 }
 
@@ -74,6 +78,7 @@ func fromLabels(all map[string]string) (c agent.Container, ok bool) {
 	c.App = apps.ID(all[labelApp])
 	c.Claim = all[labelClaim]
 	c.Version, _ = apps.ParseVersion(all[labelVersion])
+	c.MemMax = number(labelMemMax)
 	c.Epoch, _ = strconv.ParseUint(all[labelEpoch], 10, 64)
 	c.Needs = apps.Resources{CPU: number(labelCPU), Mem: number(labelMem), Disk: number(labelDisk), GPU: number(labelGPU)}
 	if list := all[labelPorts]; list != "" {

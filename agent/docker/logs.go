@@ -41,6 +41,10 @@ func (d *Docker) logs(ctx context.Context, instance string, tail int, follow boo
 	if err != nil {
 		return err
 	}
-	_, err = stdcopy.StdCopy(stdout, stderr, out)
+	if in.Config != nil && in.Config.Tty { // of a terminal all comes in one
+		_, err = io.Copy(stdout, out)
+	} else {
+		_, err = stdcopy.StdCopy(stdout, stderr, out)
+	}
 	return errors.Join(err, out.Close())
 }

@@ -65,8 +65,8 @@ var refusedOptions = map[string]string{
 	"publish":     "say portMappings in the app",
 	"publish-all": "say portMappings in the app",
 	"detach":      "it always is",
-	"tty":         "instances have no terminal",
-	"interactive": "instances have no terminal",
+	"tty":         "say tty in the app",
+	"interactive": "nobody types to an instance",
 }
 
 var options = map[string]func(target, string) error{

@@ -146,11 +146,12 @@ func holderSpec(l agent.Launch, addr string) *spec {
 		config: &container.Config{
 			Image: pauseImage, Labels: labels(l), StopSignal: "SIGKILL", // it has nothing to finish
 		},
-		host:     &container.HostConfig{LogConfig: container.LogConfig{Type: "none"}, Resources: limits(l.App.Pod.Executor)},
+		host:     &container.HostConfig{LogConfig: container.LogConfig{Type: "none"}, Resources: limits(l.App.Pod.Executor, nil)},
 		endpoint: &network.EndpointSettings{},
 	}
 	s.config.Labels[labelParts] = strings.Join(l.App.Pod.Names(), ",")
 	s.host.NanoCPUs = 0
+	s.holderLinux(l.App.Pod)
 	s.ports(l, addr)
 	return s
 }
@@ -159,7 +160,7 @@ func holderSpec(l agent.Launch, addr string) *spec {
 func (d *Docker) partSpec(l agent.Launch, i int, holder string) (*spec, error) {
 	c := &l.App.Pod.Containers[i]
 	a := &apps.App{
-		ID: l.App.ID, Version: l.App.Version, Needs: c.Needs, Cmd: c.Shell, Args: c.Argv, User: c.User, KillGrace: c.KillGrace,
+		ID: l.App.ID, Version: l.App.Version, Needs: c.Needs, Limits: c.Limits, TTY: c.TTY, Cmd: c.Shell, Args: c.Argv, User: c.User, KillGrace: c.KillGrace,
 		Network: apps.NetworkBridge, Container: &apps.Container{Image: c.Image}, Labels: maps.Clone(l.App.Labels),
 	}
 	if a.User == "" {
@@ -193,6 +194,7 @@ func (d *Docker) partSpec(l agent.Launch, i int, holder string) (*spec, error) {
 	s.config.Env = podEnvironment(l, i, d.config.Addr)
 	s.config.ExposedPorts, s.host.PortBindings = nil, nil
 	s.host.NetworkMode = container.NetworkMode("container:" + holder)
+	s.linux(podLinux(l.App.Pod, i), podParent(l.App.Pod, holder))
 	s.config.Labels[labelPart] = c.Name
 	s.config.Labels[labelTask] = (&apps.Instance{ID: l.Instance}).PartTaskID(c.Name)
 	return s, nil
@@ -384,7 +386,7 @@ func readPart(in container.InspectResponse, one agent.Container, name string) ap
 	if one.Running || one.Started.IsZero() {
 		return p
 	}
-	p.ExitCode, p.Message = one.ExitCode, agent.Ending(one.ExitCode, one.OOM, one.Needs.Mem)
+	p.ExitCode, p.Message = one.ExitCode, agent.Ending(one)
 	p.Ended = one.Started
 	if t, err := time.Parse(time.RFC3339Nano, in.State.FinishedAt); err == nil && t.Year() > 1 {
 		p.Ended = t

@@ -170,11 +170,11 @@ func (l *Limit) read(value any, at string, r *reader) {
 
 // A Container is the image of an app.
 type Container struct {
-	Type         *string         `json:"type,omitzero" rule:"enum=DOCKER|MESOS"`
-	Docker       *Docker         `json:"docker,omitzero"`
-	Volumes      []Volume        `json:"volumes,omitzero"`
-	PortMappings []PortMapping   `json:"portMappings,omitzero"`
-	LinuxInfo    json.RawMessage `json:"linuxInfo,omitzero" rule:"object"`
+	Type         *string       `json:"type,omitzero" rule:"enum=DOCKER|MESOS"`
+	Docker       *Docker       `json:"docker,omitzero"`
+	Volumes      []Volume      `json:"volumes,omitzero"`
+	PortMappings []PortMapping `json:"portMappings,omitzero"`
+	LinuxInfo    *LinuxInfo    `json:"linuxInfo,omitzero"`
 }
 
 // A Docker names an image and how it is run.
@@ -183,7 +183,7 @@ type Docker struct {
 	ForcePullImage *bool           `json:"forcePullImage,omitzero"`
 	Privileged     *bool           `json:"privileged,omitzero"`
 	Parameters     []Parameter     `json:"parameters,omitzero"`
-	PullConfig     json.RawMessage `json:"pullConfig,omitzero" rule:"object"`
+	PullConfig     json.RawMessage `json:"pullConfig,omitzero" rule:"object"` // refused: it names a secret
 
 	Network      *string         `json:"network,omitzero" rule:"enum=BRIDGE|HOST|USER|NONE"` // old form of App.Networks
 	PortMappings []PortMapping   `json:"portMappings,omitzero"`                              // old form of Container.PortMappings

@@ -35,8 +35,12 @@ func FromSpec(app *apps.App) App {
 			InactiveAfterSeconds: int(app.Unreachable.InactiveAfter / time.Second),
 			ExpungeAfterSeconds:  int(app.Unreachable.ExpungeAfter / time.Second),
 		},
-		KillSelection: new("YOUNGEST_FIRST"),
-		Labels:        orEmpty(app.Labels),
+		KillSelection:  new("YOUNGEST_FIRST"),
+		Labels:         orEmpty(app.Labels),
+		ResourceLimits: fromLimits(app.Limits),
+	}
+	if app.TTY {
+		a.TTY = new(true)
 	}
 	if app.KillOldest {
 		a.KillSelection = new("OLDEST_FIRST")
@@ -106,11 +110,11 @@ func (a *App) fromContainer(app *apps.App) {
 	if c == nil {
 		return
 	}
-	a.Container = &Container{Type: new(c.Type), Volumes: []Volume{}}
+	a.Container = &Container{Type: new(c.Type), Volumes: []Volume{}, LinuxInfo: fromLinux(c.Linux)}
 	if c.Image != "" {
 		a.Container.Docker = &Docker{
 			Image: c.Image, ForcePullImage: new(c.ForcePull), Privileged: new(c.Privileged),
-			Parameters: []Parameter{}, PullConfig: json.RawMessage(c.PullConfig),
+			Parameters: []Parameter{},
 		}
 		for _, p := range c.Parameters {
 			a.Container.Docker.Parameters = append(a.Container.Docker.Parameters, Parameter(p))
@@ -189,11 +193,8 @@ func FromCheck(c apps.Check) HealthCheck {
 
 func (a *App) fromEcho(app *apps.App) {
 	fields := map[string]any{
-		"executor": &a.Executor, "executorResources": &a.ExecutorResources, "resourceLimits": &a.ResourceLimits,
-		"check": &a.Check, "secrets": &a.Secrets, "residency": &a.Residency, "tty": &a.TTY, "networks": &a.Networks, "env": &a.Env,
-	}
-	if a.Container != nil {
-		fields[echoLinuxInfo] = &a.Container.LinuxInfo
+		"executor": &a.Executor, "executorResources": &a.ExecutorResources,
+		"check": &a.Check, "secrets": &a.Secrets, "residency": &a.Residency, "networks": &a.Networks, "env": &a.Env,
 	}
 	for name, v := range app.Echo {
 		if field, ok := fields[name]; ok {

@@ -25,6 +25,8 @@ type Pod struct {
 	Scheduling        *PodScheduling    `json:"scheduling,omitzero"`
 	ExecutorResources *PodResources     `json:"executorResources,omitzero"`
 	Role              *string           `json:"role,omitzero"`
+	LinuxInfo         *LinuxInfo        `json:"linuxInfo,omitzero"`
+	SharedCgroups     *bool             `json:"legacySharedCgroups,omitzero"` // true is refused: each container has limits of its own
 }
 
 // A PodContainer is one container of each of a pod's instances.
@@ -32,16 +34,19 @@ type PodContainer struct {
 	Name        string            `json:"name" rule:"required minLength=1 maxLength=63 pattern=portName"`
 	Exec        *PodExec          `json:"exec,omitzero"`
 	Resources   PodResources      `json:"resources" rule:"required"`
+	Limits      *ResourceLimits   `json:"resourceLimits,omitzero"`
 	Endpoints   []PodEndpoint     `json:"endpoints,omitzero"`
 	Image       *PodImage         `json:"image,omitzero"`
 	Environment map[string]EnvVar `json:"environment,omitzero"`
 	User        *string           `json:"user,omitzero"`
 	HealthCheck *PodCheck         `json:"healthCheck,omitzero"`
+	Check       json.RawMessage   `json:"check,omitzero" rule:"object"` // refused: a pod's status has no place for its result
 	Mounts      []PodMount        `json:"volumeMounts,omitzero"`
 	Artifacts   []Artifact        `json:"artifacts,omitzero"`
 	Labels      map[string]string `json:"labels,omitzero"`
 	Lifecycle   *PodLifecycle     `json:"lifecycle,omitzero"`
 	TTY         *bool             `json:"tty,omitzero"`
+	LinuxInfo   *LinuxInfo        `json:"linuxInfo,omitzero"`
 }
 
 // A PodExec is what a container runs.
@@ -76,9 +81,11 @@ type PodEndpoint struct {
 
 // A PodImage is the image of a container.
 type PodImage struct {
-	Kind      *string `json:"kind,omitzero" rule:"required enum=DOCKER"`
-	ID        string  `json:"id" rule:"required minLength=1"`
-	ForcePull *bool   `json:"forcePull,omitzero"`
+	Kind       *string           `json:"kind,omitzero" rule:"required enum=DOCKER"`
+	ID         string            `json:"id" rule:"required minLength=1"`
+	ForcePull  *bool             `json:"forcePull,omitzero"`
+	PullConfig json.RawMessage   `json:"pullConfig,omitzero" rule:"object"` // refused: it names a secret
+	Labels     map[string]string `json:"labels,omitzero"`                   // given back
 }
 
 // A PodCheck is a container's health check, of one of three kinds.
@@ -199,6 +206,11 @@ func (p *Pod) Spec(s Settings) (*apps.App, error) {
 	e := orValue(p.ExecutorResources, PodResources{})
 	a.Pod.Executor = podNeeds(PodResources{Cpus: new(orValue(e.Cpus, 0.1)), Mem: new(orValue(e.Mem, 32)), Disk: new(orValue(e.Disk, 10))})
 	a.Needs = a.Pod.Executor
+	p.LinuxInfo.check(&f, "/linuxInfo", byEngine)
+	a.Pod.Linux = p.LinuxInfo.spec()
+	if value(p.SharedCgroups, false) {
+		f.fail("/legacySharedCgroups", "containers of a pod do not share their limits: give each what it needs, and resourceLimits above that")
+	}
 	p.specNetworks(a, s, &f)
 	p.specVolumes(a, &f)
 	for i := range p.Containers {
@@ -252,6 +264,9 @@ func (p *Pod) specNetworks(a *apps.App, s Settings, f *faults) {
 			f.fail("/networks", "May specify a single host network, single bridge network, or else 1-to-n container networks")
 		}
 		a.Network = mode
+		if len(n.Labels) > 0 {
+			a.Echo = map[string]apps.Raw{"networks": raw(p.Networks)}
+		}
 		if mode != apps.NetworkContainer {
 			continue
 		}
@@ -299,8 +314,17 @@ func (p *Pod) specContainer(a *apps.App, i int, f *faults) {
 		}
 	}
 	a.Needs = a.Needs.Plus(out.Needs)
+	c.Limits.check(f, at+"/resourceLimits", orValue(c.Resources.Cpus, 0), orValue(c.Resources.Mem, 0))
+	c.LinuxInfo.check(f, at+"/linuxInfo", byEngine)
+	out.Limits, out.Linux = c.Limits.spec(), c.LinuxInfo.spec()
+	if c.Check != nil {
+		f.fail(at+"/check", "the status of a pod has no place for the result of a check: use healthCheck")
+	}
 	if c.Image != nil {
-		out.Image, out.ForcePull = c.Image.ID, orValue(c.Image.ForcePull, false)
+		out.Image, out.ForcePull, out.ImageLabels = c.Image.ID, orValue(c.Image.ForcePull, false), orNone(c.Image.Labels)
+		if c.Image.PullConfig != nil {
+			f.fail(at+"/image/pullConfig", noPullConfig)
+		}
 	}
 	switch {
 	case c.Exec != nil:
@@ -448,7 +472,7 @@ func (p *Pod) specScheduling(a *apps.App, f *faults) {
 func FromPod(a *apps.App) Pod {
 	p := Pod{
 		ID: string(a.ID), Labels: a.Labels, User: optional(a.User), Environment: podVars(a.Env), Role: new(orDefault(a.Role, "*")),
-		Scaling: &PodScaling{Kind: new("fixed"), Instances: new(a.Instances)}, ExecutorResources: PodNeeds(a.Pod.Executor),
+		Scaling: &PodScaling{Kind: new("fixed"), Instances: new(a.Instances)}, ExecutorResources: PodNeeds(a.Pod.Executor), LinuxInfo: fromLinux(a.Pod.Linux),
 		Scheduling: &PodScheduling{
 			Backoff: &PodBackoff{Backoff: new(a.Backoff.First.Seconds()), BackoffFactor: new(a.Backoff.Factor), MaxLaunchDelay: new(a.Backoff.Max.Seconds())},
 			Upgrade: &UpgradeStrategy{MinimumHealthCapacity: a.Upgrade.HealthyMin, MaximumOverCapacity: a.Upgrade.OverMax}, KillSelection: new("YOUNGEST_FIRST"),
@@ -476,6 +500,9 @@ func FromPod(a *apps.App) Pod {
 	default:
 		p.Networks = []Network{{Mode: new(string(a.Network))}}
 	}
+	if echo := a.Echo["networks"]; echo != nil { // with their labels
+		_ = json.Unmarshal(echo, &p.Networks) // written by raw from that very field
+	}
 	for i := range a.Pod.Containers {
 		p.Containers = append(p.Containers, fromPodContainer(a, i))
 	}
@@ -500,7 +527,10 @@ func podVars(env map[string]string) map[string]EnvVar {
 
 func fromPodContainer(a *apps.App, i int) PodContainer {
 	c := &a.Pod.Containers[i]
-	out := PodContainer{Name: c.Name, Resources: *PodNeeds(c.Needs), Environment: podVars(c.Env), User: optional(c.User), Labels: c.Labels}
+	out := PodContainer{
+		Name: c.Name, Resources: *PodNeeds(c.Needs), Limits: fromLimits(c.Limits), LinuxInfo: fromLinux(c.Linux),
+		Environment: podVars(c.Env), User: optional(c.User), Labels: c.Labels,
+	}
 	if c.Shell != "" || len(c.Argv) > 0 {
 		out.Exec = &PodExec{Command: PodCommand{Shell: optional(c.Shell), Argv: c.Argv}}
 		if c.Override {
@@ -508,7 +538,7 @@ func fromPodContainer(a *apps.App, i int) PodContainer {
 		}
 	}
 	if c.Image != "" {
-		out.Image = &PodImage{Kind: new("DOCKER"), ID: c.Image, ForcePull: new(c.ForcePull)}
+		out.Image = &PodImage{Kind: new("DOCKER"), ID: c.Image, ForcePull: new(c.ForcePull), Labels: c.ImageLabels}
 	}
 	if c.KillGrace > 0 {
 		out.Lifecycle = &PodLifecycle{KillGracePeriodSeconds: new(c.KillGrace.Seconds())}

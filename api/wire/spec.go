@@ -27,6 +27,8 @@ func (a *App) Spec(s Settings) (*apps.App, error) {
 			Disk: int64(math.Ceil(*a.Disk)),
 			GPU:  int64(*a.GPUs),
 		},
+		Limits:        a.ResourceLimits.spec(),
+		TTY:           value(a.TTY, false),
 		Cmd:           value(a.Cmd, ""),
 		Args:          orNil(a.Args),
 		User:          value(a.User, ""),
@@ -111,12 +113,11 @@ func (a *App) specContainer(app *apps.App) {
 	if c == nil {
 		return
 	}
-	app.Container = &apps.Container{Type: *c.Type}
+	app.Container = &apps.Container{Type: *c.Type, Linux: c.LinuxInfo.spec()}
 	if d := c.Docker; d != nil {
 		app.Container.Image = d.Image
 		app.Container.ForcePull = *d.ForcePullImage
 		app.Container.Privileged = *d.Privileged
-		app.Container.PullConfig = apps.Raw(d.PullConfig)
 		for _, p := range d.Parameters {
 			app.Container.Parameters = append(app.Container.Parameters, apps.Parameter(p))
 		}
@@ -176,9 +177,6 @@ func (a *App) specChecks(app *apps.App) {
 	}
 }
 
-// Keys of apps.App.Echo that are not the name of a top-level field.
-const echoLinuxInfo = "container.linuxInfo"
-
 // specEcho keeps what Pacer does not act on, to give it back.
 func (a *App) specEcho(app *apps.App) {
 	echo := map[string]apps.Raw{}
@@ -189,17 +187,12 @@ func (a *App) specEcho(app *apps.App) {
 	}
 	keep("executor", *a.Executor != "", a.Executor)
 	keep("executorResources", a.ExecutorResources != nil, a.ExecutorResources)
-	keep("resourceLimits", a.ResourceLimits != nil, a.ResourceLimits)
 	keep("check", a.Check != nil, a.Check)
 	keep("secrets", len(a.Secrets) > 0, a.Secrets)
 	keep("residency", a.Residency != nil, a.Residency)
-	keep("tty", a.TTY != nil, a.TTY)
 	keep("networks", slices.ContainsFunc(a.Networks, func(n Network) bool { return len(n.Labels) > 0 }), a.Networks)
 	secret := func(v EnvVar) bool { return v.Secret != "" }
 	keep("env", slices.ContainsFunc(slices.Collect(maps.Values(a.Env)), secret), a.Env)
-	if a.Container != nil {
-		keep(echoLinuxInfo, a.Container.LinuxInfo != nil, a.Container.LinuxInfo)
-	}
 	if len(echo) > 0 {
 		app.Echo = echo
 	}

@@ -44,6 +44,9 @@ func (a *App) checkCommand(f *faults) {
 	if cmd && args || !cmd && !args && !image {
 		f.fail("/", "AppDefinition must either contain one of 'cmd' or 'args', and/or a 'container'.")
 	}
+	if *a.Executor != "" && *a.Executor != "//cmd" {
+		f.fail("/executor", noExecutor)
+	}
 	for i, artifact := range a.Fetch {
 		if strings.TrimSpace(artifact.URI) == "" {
 			f.fail(index("/fetch", i)+"/uri", "must not be empty")
@@ -178,9 +181,13 @@ func (a *App) checkContainer(s Settings, f *faults) {
 	if docker && c.Docker == nil {
 		f.fail("/container/docker", "not defined")
 	}
-	if docker && c.Docker != nil && c.Docker.PullConfig != nil {
-		f.fail("/container/docker/pullConfig", "pullConfig is not supported with Docker containerizer")
+	if c.Docker != nil && c.Docker.PullConfig != nil {
+		if docker {
+			f.fail("/container/docker/pullConfig", "pullConfig is not supported with Docker containerizer")
+		}
+		f.fail("/container/docker/pullConfig", noPullConfig)
 	}
+	c.LinuxInfo.check(f, "/container/linuxInfo", byParameter)
 	if docker && c.Docker != nil && strings.TrimSpace(c.Docker.Image) != c.Docker.Image {
 		f.fail("/container/docker/image", "must not start or end with blanks")
 	}
@@ -339,15 +346,7 @@ func (a *App) checkStrategies(s Settings, f *faults) {
 			}
 		}
 	}
-	if l := a.ResourceLimits; l != nil {
-		check := func(name string, limit *Limit, request float64) {
-			if limit != nil && !limit.Unlimited && limit.Value < request {
-				f.fail("/resourceLimits/"+name, fmt.Sprintf("resource limit must be greater than or equal to requested resource value (%v)", request))
-			}
-		}
-		check("cpus", l.Cpus, *a.Cpus)
-		check("mem", l.Mem, *a.Mem)
-	}
+	a.ResourceLimits.check(f, "/resourceLimits", *a.Cpus, *a.Mem)
 }
 
 // CheckUpdate judges a change of an app that holds persistent volumes: what they
