@@ -46,13 +46,36 @@ func TestWhatWasLoadedAsStoppingIsGoneWhenItsHostSaysSo(t *testing.T) {
 		Cluster: 7, Serial: 2, Apps: []*apps.App{spec}, Hosts: []apps.Host{h.Host},
 		Instances: []apps.Instance{in(1, apps.Stopping), in(2, apps.Starting)},
 	}, 2, noon)}
-	w.step(Kill{Instances: []string{in(2, 0).ID}}) // moves the host
+	if fx := w.step(Kill{Instances: []string{in(2, 0).ID}}); len(fx.Assign) != 0 { // moves the host
+		t.Errorf("the host was not heard yet: a letter to it would be for any of its lives, got %+v", fx.Assign)
+	}
 
 	h.runs = map[string]apps.InstanceReport{} // it has let go of both
+	w.report("h1")                            // its first word: the letter is for this life of it
 	w.report("h1")
 
 	if n := w.count(apps.Stopping); n != 0 {
 		t.Fatalf("the host runs nothing any more and has applied %+v, but %d instances are still stopping", h.Applied, n)
+	}
+}
+
+// A letter is for one life of an agent: one that came late to another would start what
+// ended meanwhile (the agent knows of no ends before its start).
+func TestALetterIsForTheAgentThatWasHeardLast(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.put(web(1))
+	w.settle()
+	next := w.hosts["h1"].Report
+	next.Boot, next.Revision, next.Beat, next.Applied = 2, 0, true, apps.Stamp{}
+	w.now = w.now.Add(resendPause)
+
+	fx := w.step(Reported{next})
+
+	if len(fx.Assign) != 1 || fx.Assign[0].Boot != 2 {
+		t.Errorf("the agent was restarted: want one letter, for boot 2, got %+v", fx.Assign)
+	}
+	if late := w.step(Reported{w.hosts["h1"].Report}); len(late.Assign) != 0 || w.s.hosts["h1"].life != 2 {
+		t.Errorf("a letter of the agent before came late: want no answer, got %+v", late.Assign)
 	}
 }
 

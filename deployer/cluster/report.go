@@ -26,9 +26,10 @@ func (s *State) foldReport(r apps.Report) {
 			h.fence = s.revision + 1
 		}
 	}
-	if r.Boot < h.boot || r.Boot == h.boot && r.Revision < h.heard {
+	if r.Boot < h.life || r.Boot == h.boot && r.Revision < h.heard {
 		return // an older agent, or an older letter of this one
 	}
+	h.life = r.Boot
 	if r.Beat && (r.Boot != h.boot || r.Revision != h.heard) {
 		s.hear(h)
 		s.resend(h) // an agent answers every assignment with a full report

@@ -21,11 +21,21 @@ func (s *State) reverts(accepted map[apps.ID]*apps.App, restart map[apps.ID]bool
 	return spans
 }
 
-// adopt makes instances of those versions instances of the present one: only the name
-// of their configuration changes.
+// adopt makes instances of those versions instances of the present one where only the
+// name of their configuration changes: among them may be ones that were adopted already,
+// by a change that led back further and never had its turn.
 func (s *State) adopt(a *app, of span) {
+	same := map[*apps.App]bool{}
 	for _, in := range a.instances {
-		if in.State >= apps.Draining || in.Version < of.from || in.Version >= of.to {
+		if in.State >= apps.Draining || in.Version < of.from || in.Version >= of.to || in.Version != in.spec.Version {
+			continue
+		}
+		says, known := same[in.spec]
+		if !known {
+			says = !differs(in.spec, a.spec)
+			same[in.spec] = says
+		}
+		if !says {
 			continue
 		}
 		if in.Host != "" {

@@ -113,7 +113,8 @@ type instance struct {
 
 type host struct {
 	apps.Host
-	boot    int64
+	life    int64  // boot of the newest agent that was heard; letters are for it; 0: none in this epoch
+	boot    int64  // of the last full report
 	heard   uint64 // revision of the last full report of that boot
 	seen    time.Time
 	goodbye time.Time // when its agent left; zero: it did not
@@ -315,7 +316,9 @@ func (s *State) write() {
 		s.repeated[name] = h
 	}
 	for _, name := range sortedKeys(s.repeated) {
-		if h := s.repeated[name]; s.hosts[name] == h {
+		// A letter to nobody in particular could come late, to an agent that knows nothing
+		// of what ended meanwhile: there is none before the host was heard.
+		if h := s.repeated[name]; s.hosts[name] == h && h.life != 0 {
 			fx.Assign = append(fx.Assign, s.assignment(h))
 		}
 	}
@@ -395,7 +398,7 @@ func (s *State) move(h *host) uint64 {
 // host seems not to have it.
 func (s *State) assignment(h *host) apps.Assignment {
 	h.sent = s.now
-	letter := apps.Assignment{Stamp: apps.Stamp{Epoch: s.epoch, Revision: h.rev}, Host: h.Name, Boot: h.boot}
+	letter := apps.Assignment{Stamp: apps.Stamp{Epoch: s.epoch, Revision: h.rev}, Host: h.Name, Boot: h.life}
 	type key struct {
 		app     apps.ID
 		version apps.Version
