@@ -42,7 +42,7 @@ func (l *lookup) usage() (used map[string]apps.Resources, number map[string]int)
 
 func host(h *apps.Host, used apps.Resources, instances int) wire.Host {
 	out := wire.Host{
-		Name: h.Name, Addr: h.Addr, Zone: h.Zone, Region: h.Region, Engine: h.Engine, Agent: h.Agent,
+		Name: h.Name, Addr: h.Addr, Role: h.Role, Zone: h.Zone, Region: h.Region, Engine: h.Engine, Agent: h.Agent,
 		Total: resources(h.Total), Used: resources(used), Ports: ranges(h.Ports), Attributes: map[string]string{},
 		Instances: instances, State: "up", Cordoned: h.Cordoned, Draining: h.Draining, Lost: h.Lost, Since: stamp(h.Since), Message: h.Message,
 	}

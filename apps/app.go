@@ -1,8 +1,10 @@
 package apps
 
 import (
+	"cmp"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"time"
 )
@@ -101,8 +103,8 @@ type App struct {
 	Readiness []ReadyCheck `json:"readiness,omitempty"`
 
 	Constraints   []Constraint      `json:"constraints,omitempty"`
-	AcceptedRoles []string          `json:"acceptedRoles,omitempty"`
-	Dependencies  []ID              `json:"dependencies,omitempty"` // absolute
+	AcceptedRoles []string          `json:"acceptedRoles,omitempty"` // of hosts; none: "*" and its own, see Takes
+	Dependencies  []ID              `json:"dependencies,omitempty"`  // absolute
 	Labels        map[string]string `json:"labels,omitempty"`
 
 	Upgrade     Upgrade       `json:"upgrade"`
@@ -146,6 +148,19 @@ func (a *App) FairRole() string {
 		return el[0]
 	}
 	return "*"
+}
+
+// Takes reports whether an app may use what a host of that role has (Marathon's
+// acceptedResourceRoles): if the app does not say, what belongs to all, and to its own
+// role.
+func (a *App) Takes(hostRole string) bool {
+	switch hostRole = cmp.Or(hostRole, "*"); {
+	case len(a.AcceptedRoles) > 0:
+		return slices.Contains(a.AcceptedRoles, hostRole)
+	case hostRole == "*":
+		return true
+	}
+	return hostRole == a.FairRole()
 }
 
 // HealthyMin is the number of ready instances that a deployment keeps: n ×

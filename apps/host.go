@@ -9,6 +9,7 @@ type Host struct {
 	Total      Resources         `json:"total"`
 	Ports      []Range           `json:"ports"`                // host ports that may be given out
 	Attributes map[string]string `json:"attributes,omitempty"` // Mesos text form of each value
+	Role       string            `json:"role,omitempty"`       // that its resources belong to; empty: to all
 	Zone       string            `json:"zone,omitempty"`
 	Region     string            `json:"region,omitempty"`
 	Engine     string            `json:"engine,omitempty"` // version of the Docker engine

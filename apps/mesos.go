@@ -53,7 +53,10 @@ func ParseAttributes(s string) (map[string]string, error) {
 func ParseResources(s string) (r Resources, ports []Range, err error) {
 	for _, part := range mesosParts(s) {
 		name, value, ok := strings.Cut(part, ":")
-		name, _, _ = strings.Cut(strings.TrimSpace(name), "(") // cpus(role): reservations are all ours
+		name, role, reserved := strings.Cut(strings.TrimSpace(name), "(")
+		if role = strings.TrimSuffix(role, ")"); reserved && role != "*" {
+			return r, nil, Errorf(Invalid, "resources: %s is reserved for a role: say by --default-role which one the whole host belongs to", name)
+		}
 		value = strings.TrimSpace(value)
 		if !ok {
 			return r, nil, Errorf(Invalid, "resources: %q is not NAME:VALUE", part)

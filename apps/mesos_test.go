@@ -16,7 +16,7 @@ func TestAttributesAreReadAsMesosDoes(t *testing.T) {
 }
 
 func TestResourcesAreReadAsMesosDoes(t *testing.T) {
-	got, ports, err := ParseResources("cpus:24.5;mem:24576;disk:409600;ports:[21000-24000,30000-34000]")
+	got, ports, err := ParseResources("cpus(*):24.5;mem:24576;disk:409600;ports:[21000-24000,30000-34000]")
 
 	want := Resources{CPU: 24500, Mem: 24576, Disk: 409600}
 	if err != nil || got != want || !cmp.Equal(ports, []Range{{21000, 24000}, {30000, 34000}}) {
@@ -25,7 +25,7 @@ func TestResourcesAreReadAsMesosDoes(t *testing.T) {
 }
 
 func TestWhatIsNotMesosSyntaxIsRefused(t *testing.T) {
-	for _, bad := range []string{"cpus", "cpus:x", "cpus:-1", "wheels:4", "ports:1-2", "ports:[2-1]", "ports:[1-5,5-9]", "ports:[0-70000]"} {
+	for _, bad := range []string{"cpus", "cpus(prod):4", "cpus:x", "cpus:-1", "wheels:4", "ports:1-2", "ports:[2-1]", "ports:[1-5,5-9]", "ports:[0-70000]"} {
 		if _, _, err := ParseResources(bad); err == nil {
 			t.Errorf("resources %q should be refused", bad)
 		}

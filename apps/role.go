@@ -1,5 +1,14 @@
 package apps
 
+import "regexp"
+
+// roleForm is Mesos' rule for roles, without hierarchies.
+var roleForm = regexp.MustCompile(`^(\*|[^-./*\s\x00-\x1f][^/*\s\x00-\x1f]{0,254})$`)
+
+// ValidRole reports whether a role may have that name: a word without blanks or slashes,
+// or "*".
+func ValidRole(name string) bool { return roleForm.MatchString(name) }
+
 // A Role is a user of the cluster, for fairness: how much of it is due to the apps
 // that have the role. A role that was never set has weight 1, no guarantee and no
 // limit.

@@ -11,6 +11,7 @@ type Hosts struct {
 type Host struct {
 	Name       string            `json:"name"`
 	Addr       string            `json:"addr"`
+	Role       string            `json:"role,omitzero"` // that its resources belong to; absent: to all
 	Zone       string            `json:"zone,omitzero"`
 	Region     string            `json:"region,omitzero"`
 	Engine     string            `json:"engine,omitzero"` // version of the Docker engine

@@ -193,8 +193,8 @@ func (p *Pod) Spec(s Settings) (*apps.App, error) {
 	}
 	if r := value(p.Role, "*"); r != "*" {
 		a.Role = r
-		if !roleForm.MatchString(r) {
-			f.fail("/role", "is not a valid role: write a word without blanks or slashes, or *")
+		if !apps.ValidRole(r) {
+			f.fail("/role", noRole)
 		}
 	}
 	if len(p.Secrets) > 0 {
@@ -457,6 +457,7 @@ func (p *Pod) specScheduling(a *apps.App, f *faults) {
 		return
 	}
 	a.AcceptedRoles = orNil(s.Placement.AcceptedResourceRoles)
+	f.checkAccepted(a.AcceptedRoles, "/scheduling/placement/acceptedResourceRoles")
 	for i, c := range s.Placement.Constraints {
 		line := []string{c.FieldName, strings.ToUpper(c.Operator)}
 		if c.Value != nil {

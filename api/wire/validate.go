@@ -80,19 +80,24 @@ func (a *App) checkEnv(s Settings, f *faults) {
 	}
 }
 
-// roleForm is Mesos' rule for roles, without hierarchies.
-var roleForm = regexp.MustCompile(`^(\*|[^-./*\s\x00-\x1f][^/*\s\x00-\x1f]{0,254})$`)
+const noRole = "is not a valid role: write a word without blanks or slashes, or *"
 
 func (a *App) checkRoles(f *faults) {
-	if !roleForm.MatchString(*a.Role) {
-		f.fail("/role", "is not a valid role: write a word without blanks or slashes, or *")
+	if !apps.ValidRole(*a.Role) {
+		f.fail("/role", noRole)
 	}
 	if a.AcceptedResourceRoles != nil && len(a.AcceptedResourceRoles) == 0 {
 		f.fail("/acceptedResourceRoles", "must not be empty")
 	}
-	for i, role := range a.AcceptedResourceRoles {
-		if role != "*" && role != *a.Role {
-			f.fail(index("/acceptedResourceRoles", i), "acceptedResourceRoles may only contain * and the role of the app")
+	f.checkAccepted(a.AcceptedResourceRoles, "/acceptedResourceRoles")
+}
+
+// checkAccepted judges the roles of hosts that an app accepts. Marathon allows * and the
+// app's own alone, which is slave_public for every app on DC/OS; here any may be named.
+func (f *faults) checkAccepted(roles []string, at string) {
+	for i, role := range roles {
+		if !apps.ValidRole(role) {
+			f.fail(index(at, i), noRole)
 		}
 	}
 }

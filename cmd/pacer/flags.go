@@ -41,6 +41,7 @@ type nodeConfig struct {
 	Docker       []string
 	Resources    string
 	Attributes   string
+	DefaultRole  string
 	CommandImage string
 	DockerConfig string
 }
@@ -84,9 +85,10 @@ func (c *nodeConfig) natsFlags(cmd *cobra.Command, listenDefault string) {
 
 func (c *nodeConfig) hostFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringArrayVar(&c.Docker, "docker", nil, "a Docker engine to drive, repeatable: [NAME=]ENDPOINT[,address=IP][,resources=…][,attributes=…] (default: $DOCKER_HOST, else unix:///var/run/docker.sock)")
+	f.StringArrayVar(&c.Docker, "docker", nil, "a Docker engine to drive, repeatable: [NAME=]ENDPOINT[,address=IP][,resources=…][,attributes=…][,role=…] (default: $DOCKER_HOST, else unix:///var/run/docker.sock)")
 	f.StringVar(&c.Resources, "resources", "", "what each host offers, in Mesos's syntax (default: what its engine reports, ports:[31000-32000])")
 	f.StringVar(&c.Attributes, "attributes", "", "what each host is, in Mesos's syntax: rack:abc;zone:west")
+	f.StringVar(&c.DefaultRole, "default-role", "", "role that each host belongs to: only apps that accept it, or have it, come to run there (default: all do)")
 	f.StringVar(&c.CommandImage, "command-image", "", "image for apps that have a cmd but no container (default: the host's own userland, read-only)")
 	f.StringVar(&c.DockerConfig, "docker-config", "", "file with logins to private registries (default: ~/.docker/config.json)")
 }
@@ -196,10 +198,10 @@ func (c *nodeConfig) engines() ([]engineConfig, error) {
 	return out, nil
 }
 
-// engine reads [NAME=]ENDPOINT[,address=IP][,resources=…][,attributes=…]. The values
+// engine reads [NAME=]ENDPOINT[,address=IP][,resources=…][,attributes=…][,role=…]. The values
 // may have commas themselves (ranges, sets), so options are found by their names.
 func (c *nodeConfig) engine(value string) (engineConfig, error) {
-	options := map[string]string{"resources": c.Resources, "attributes": c.Attributes, "address": "127.0.0.1"}
+	options := map[string]string{"resources": c.Resources, "attributes": c.Attributes, "role": c.DefaultRole, "address": "127.0.0.1"}
 	rest := value
 	for {
 		at, name := -1, ""
@@ -229,6 +231,12 @@ func (c *nodeConfig) engine(value string) (engineConfig, error) {
 		return e, fmt.Errorf("address: %q is not an IP address", options["address"])
 	}
 	e.Host.Addr = options["address"]
+	if role := options["role"]; role != "" && role != "*" {
+		if !apps.ValidRole(role) {
+			return e, fmt.Errorf("role: %q is no role: write a word without blanks or slashes", role)
+		}
+		e.Host.Role = role
+	}
 	var err error
 	if e.Host.Total, e.Host.Ports, err = apps.ParseResources(options["resources"]); err != nil {
 		return e, err

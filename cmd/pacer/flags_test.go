@@ -12,10 +12,10 @@ import (
 )
 
 func TestADockerFlagNamesAHostAndWhatItIs(t *testing.T) {
-	c := nodeConfig{Name: "box", Attributes: "os:debian", Docker: []string{
-		"/var/run/docker.sock",
+	c := nodeConfig{Name: "box", Attributes: "os:debian", DefaultRole: "slave_public", Docker: []string{
+		"/var/run/docker.sock,role=*",
 		"h2=unix:///run/h2.sock,address=127.0.1.2",
-		"h3=tcp://10.0.0.3:2375,resources=cpus:4;mem:1024;ports:[21000-21010,22000-22010],attributes=zone:west;keys:[1-2,5-6],address=127.0.1.3",
+		"h3=tcp://10.0.0.3:2375,resources=cpus:4;mem:1024;ports:[21000-21010,22000-22010],attributes=zone:west;keys:[1-2,5-6],role=dev,address=127.0.1.3",
 	}}
 
 	got, err := c.engines()
@@ -25,8 +25,8 @@ func TestADockerFlagNamesAHostAndWhatItIs(t *testing.T) {
 	}
 	want := []engineConfig{
 		{"unix:///var/run/docker.sock", apps.Host{Name: "box", Addr: "127.0.0.1", Ports: defaultPorts, Attributes: map[string]string{"os": "debian"}, Agent: version}},
-		{"unix:///run/h2.sock", apps.Host{Name: "h2", Addr: "127.0.1.2", Ports: defaultPorts, Attributes: map[string]string{"os": "debian"}, Agent: version}},
-		{"tcp://10.0.0.3:2375", apps.Host{Name: "h3", Addr: "127.0.1.3", Total: apps.Resources{CPU: 4000, Mem: 1024}, Ports: []apps.Range{{First: 21000, Last: 21010}, {First: 22000, Last: 22010}},
+		{"unix:///run/h2.sock", apps.Host{Name: "h2", Addr: "127.0.1.2", Role: "slave_public", Ports: defaultPorts, Attributes: map[string]string{"os": "debian"}, Agent: version}},
+		{"tcp://10.0.0.3:2375", apps.Host{Name: "h3", Addr: "127.0.1.3", Role: "dev", Total: apps.Resources{CPU: 4000, Mem: 1024}, Ports: []apps.Range{{First: 21000, Last: 21010}, {First: 22000, Last: 22010}},
 			Attributes: map[string]string{"zone": "west", "keys": "[1-2,5-6]"}, Zone: "west", Agent: version}},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -35,7 +35,7 @@ func TestADockerFlagNamesAHostAndWhatItIs(t *testing.T) {
 }
 
 func TestADockerFlagThatMakesNoSenseIsRefused(t *testing.T) {
-	for _, bad := range [][]string{{"h1=nowhere"}, {"unix:///a,address=there"}, {"unix:///a,resources=cpus:x"}, {"unix:///a,colour=red"}, {"a=unix:///x", "a=unix:///y"}} {
+	for _, bad := range [][]string{{"h1=nowhere"}, {"unix:///a,address=there"}, {"unix:///a,resources=cpus:x"}, {"unix:///a,role=a/b"}, {"unix:///a,colour=red"}, {"a=unix:///x", "a=unix:///y"}} {
 		c := nodeConfig{Name: "box", Docker: bad}
 		if got, err := c.engines(); exitCode(err) != exitUsage {
 			t.Errorf("%v: want a usage error, got %v, %v", bad, got, err)

@@ -41,6 +41,7 @@ type Board struct {
 	slots    int32   // host.slot given out so far
 	spare    []int32 // slots given back
 	classes  map[string]int32
+	reserved int // hosts that belong to a role
 
 	index
 	round   round
@@ -53,7 +54,7 @@ type host struct {
 	total apps.Resources
 	place       // in the index
 	slot  int32 // its number while it is on the board
-	class int32 // hosts of one class have the same zone, region and attributes
+	class int32 // hosts of one class have the same role, zone, region and attributes
 	known bool  // an Offer was made; else only holds name it
 	held  int   // holds that are booked
 	name  string
@@ -73,7 +74,7 @@ func (b *Board) SetHost(o Offer) {
 	b.count(h, -1)
 	b.total = b.total.Minus(h.Host.Total).Plus(o.Host.Total)
 	h.free = h.free.Plus(o.Host.Total.Minus(h.Host.Total))
-	if h.known && (o.Host.Zone != h.Host.Zone || o.Host.Region != h.Host.Region || !maps.Equal(o.Host.Attributes, h.Host.Attributes)) {
+	if h.known && (o.Host.Zone != h.Host.Zone || o.Host.Region != h.Host.Region || o.Host.Role != h.Host.Role || !maps.Equal(o.Host.Attributes, h.Host.Attributes)) {
 		b.moveValues(h, o.Host.Zone)
 	}
 	if !h.known {
@@ -103,10 +104,13 @@ func (b *Board) RemoveHost(name string) {
 	b.dropIdle(h)
 }
 
-// count keeps the number of hosts of each shape.
+// count keeps the number of hosts of each shape, and of those that belong to a role.
 func (b *Board) count(h *host, sign int) {
 	if !h.known {
 		return
+	}
+	if h.Host.Role != "" {
+		b.reserved += sign
 	}
 	if b.shapes[h.Host.Total] += sign; b.shapes[h.Host.Total] == 0 {
 		delete(b.shapes, h.Host.Total)

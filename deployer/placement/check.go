@@ -26,6 +26,9 @@ func (b *Board) Check(holds []Hold) error {
 	if r.total != b.total || !maps.Equal(r.shapes, b.shapes) {
 		return fmt.Errorf("total %+v shapes %v on the board; %+v and %v recomputed", b.total, b.shapes, r.total, r.shapes)
 	}
+	if r.reserved != b.reserved {
+		return fmt.Errorf("%d hosts of a role on the board, %d recomputed", b.reserved, r.reserved)
+	}
 	if err := r.checkRoles(b); err != nil {
 		return err
 	}
@@ -43,14 +46,15 @@ func (b *Board) Check(holds []Hold) error {
 // A recount is the books anew. Its room is kept from one Check to the next: tests check
 // after every step.
 type recount struct {
-	hosts  []hostCount // by host.slot
-	total  apps.Resources
-	shapes map[apps.Resources]int
-	roles  map[string]sum
-	apps   map[appKey]sum
-	crowds map[crowdKey][]int32 // by host.slot
-	zones  []int32              // by zone id, of one crowd
-	spare  [][]int32
+	hosts    []hostCount // by host.slot
+	total    apps.Resources
+	reserved int
+	shapes   map[apps.Resources]int
+	roles    map[string]sum
+	apps     map[appKey]sum
+	crowds   map[crowdKey][]int32 // by host.slot
+	zones    []int32              // by zone id, of one crowd
+	spare    [][]int32
 }
 
 type hostCount struct {
@@ -78,6 +82,7 @@ func (r *recount) begin(b *Board) {
 	for _, on := range r.crowds {
 		r.spare = append(r.spare, on)
 	}
+	r.reserved = 0
 	clear(r.shapes)
 	clear(r.roles)
 	clear(r.apps)
@@ -88,6 +93,9 @@ func (r *recount) begin(b *Board) {
 		if h.known {
 			r.total = r.total.Plus(h.Host.Total)
 			r.shapes[h.Host.Total]++
+			if h.Host.Role != "" {
+				r.reserved++
+			}
 		}
 	}
 }

@@ -42,7 +42,7 @@ func (b *Board) crowd(app *apps.App) *crowd {
 func (b *Board) crowdFor(app *apps.App) *crowd {
 	c := b.crowd(app)
 	if c.app != app {
-		if c.app.Needs != app.Needs || !slices.Equal(c.app.Constraints, app.Constraints) || c.app.Labels[PolicyLabel] != app.Labels[PolicyLabel] || !samePorts(c.app, app) {
+		if c.app.Needs != app.Needs || !slices.Equal(c.app.Constraints, app.Constraints) || !slices.Equal(c.app.AcceptedRoles, app.AcceptedRoles) || c.app.Role != app.Role || c.app.Labels[PolicyLabel] != app.Labels[PolicyLabel] || !samePorts(c.app, app) {
 			b.forget(c)
 			c.rules = nil
 		}
@@ -106,6 +106,8 @@ func (b *Board) classOf(h *apps.Host) int32 {
 	text.WriteString(h.Zone)
 	text.WriteByte(0)
 	text.WriteString(h.Region)
+	text.WriteByte(0)
+	text.WriteString(h.Role)
 	names := make([]string, 0, len(h.Attributes))
 	for name := range h.Attributes {
 		names = append(names, name)
@@ -127,6 +129,7 @@ func (b *Board) classOf(h *apps.Host) int32 {
 
 // What of its constraints a crowd has to look at, and where.
 type rules struct {
+	app     *apps.App
 	policy  Policy
 	perHost int32 // fewer than so many on one host
 	gather  bool  // CLUSTER hostname without a value: only where some are
@@ -139,7 +142,7 @@ type rules struct {
 }
 
 func rulesOf(app *apps.App, policy Policy) *rules {
-	r := &rules{policy: policy, perHost: 1<<31 - 1}
+	r := &rules{app: app, policy: policy, perHost: 1<<31 - 1}
 	switch app.Labels[PolicyLabel] {
 	case "spread":
 		r.policy = Spread

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 
 	"pacer/apps"
 )
@@ -103,6 +104,7 @@ func (r *roleBook) aboveText(i int, needs *vector) string {
 type refused struct {
 	code       string
 	closed     string // as what the host is
+	role       string // that the host belongs to
 	constraint int
 	missing    bool // the host has no such attribute
 	port       int
@@ -112,6 +114,10 @@ func (r refused) text(app *apps.App) string {
 	switch {
 	case r.code == AgentMaintenance:
 		return r.closed
+	case r.code == UnfulfilledRole && r.role != "":
+		return "reserved for role " + r.role
+	case r.code == UnfulfilledRole:
+		return "not reserved for role " + strings.Join(app.AcceptedRoles, " or ")
 	case r.code == UnfulfilledConstraint && r.missing:
 		return "no attribute " + app.Constraints[r.constraint].Field
 	case r.code == UnfulfilledConstraint:
@@ -127,6 +133,9 @@ func (r refused) text(app *apps.App) string {
 func (b *Board) refuses(app *apps.App, c *crowd, h *host) (why refused, free int64) {
 	if h.Closed != "" {
 		return refused{code: AgentMaintenance, closed: h.Closed}, 0
+	}
+	if !app.Takes(h.Host.Role) {
+		return refused{code: UnfulfilledRole, role: h.Host.Role}, 0
 	}
 	if i, missing := b.accepts(app, c, h); i >= 0 {
 		return refused{code: UnfulfilledConstraint, constraint: i, missing: missing}, 0

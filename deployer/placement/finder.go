@@ -20,7 +20,7 @@ type finder struct {
 	seen    uint64   // of the journal
 	aside   int      // hosts that are in no tier and may come back
 	refused int      // of those, at most so many because they refused or are closed: only a host that grew brings them back
-	may     []uint64 // hosts of the classes that the constraints accept
+	may     []uint64 // hosts of the classes that the app's constraints and roles accept
 	fields  []fieldRule
 	spare   [][]uint64
 	tried   int // hosts, by the last search
@@ -111,11 +111,11 @@ func (b *Board) newFinder(c *crowd) *finder {
 
 func (f *finder) words() int { return len(f.may) * (3 + len(f.fields)) }
 
-// may is the hosts of the classes that the constraints accept.
+// may is the hosts of the classes that the app's constraints and roles accept.
 func (b *Board) may(r *rules) []uint64 {
 	row := make([]uint64, b.words)
 	switch {
-	case len(r.class) == 0:
+	case len(r.class) == 0 && b.reserved == 0 && r.app.Takes(""):
 		copy(row, b.known)
 	case b.byClass != nil:
 		for _, hosts := range b.byClass {
@@ -154,6 +154,9 @@ func (b *Board) anyOf(hosts []uint64) *host {
 }
 
 func (r *rules) acceptClass(h *apps.Host) bool {
+	if !r.app.Takes(h.Role) {
+		return false
+	}
 	for _, con := range r.class {
 		value, has := attribute(h, con.Field)
 		if !has && con.Operator == "UNLIKE" {

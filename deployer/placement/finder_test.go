@@ -25,6 +25,7 @@ func TestTheIndexAnswersWhatAFullScanAnswers(t *testing.T) {
 		var all []*apps.App
 		for i := range rapid.IntRange(1, 3).Draw(t, "apps") {
 			app := *drawApp(t, apps.ID(fmt.Sprintf("/r/%d", i)))
+			app.AcceptedRoles = drawRoles(t)
 			app.Labels = rapid.SampledFrom([]map[string]string{nil, nil, {PolicyLabel: "pack"}, {PolicyLabel: "spread"}}).Draw(t, "label")
 			for range rapid.IntRange(0, 2).Draw(t, "more constraints") {
 				app.Constraints = append(slices.Clip(app.Constraints), rapid.SampledFrom(append(operators, apps.Constraint{Field: "@zone", Operator: "UNIQUE"}, apps.Constraint{Field: "@zone", Operator: "MAX_PER", Value: "2"},
@@ -44,7 +45,7 @@ func TestTheIndexAnswersWhatAFullScanAnswers(t *testing.T) {
 			case 1, 2:
 				if len(w.offers) > 0 {
 					o := &w.offers[rapid.IntRange(0, len(w.offers)-1).Draw(t, "host")]
-					switch rapid.IntRange(0, 5).Draw(t, "change") {
+					switch rapid.IntRange(0, 6).Draw(t, "change") {
 					case 0, 1, 2:
 						o.Closed = rapid.SampledFrom([]string{"", "cordoned"}).Draw(t, "closed")
 					case 3:
@@ -52,6 +53,8 @@ func TestTheIndexAnswersWhatAFullScanAnswers(t *testing.T) {
 					case 4:
 						o.Host.Attributes = map[string]string{"rack": rapid.SampledFrom([]string{"r1", "r2", "r3"}).Draw(t, "rack")}
 					case 5:
+						o.Host.Role = rapid.SampledFrom([]string{"", "a", "public", "r"}).Draw(t, "role")
+					case 6:
 						b.RemoveHost(o.Host.Name)
 					}
 					b.SetHost(*o)

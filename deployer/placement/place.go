@@ -157,7 +157,7 @@ func (b *Board) scan(app *apps.App, c *crowd, needs *apps.Resources) (best *host
 	var bestRank rank
 	for _, h := range b.inOrder() {
 		tried++
-		if !h.known || h.Closed != "" || !needs.Fits(h.free) {
+		if !h.known || h.Closed != "" || !needs.Fits(h.free) || !app.Takes(h.Host.Role) {
 			continue
 		}
 		r := b.rankOf(h, c, policy)

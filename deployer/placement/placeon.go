@@ -1,14 +1,17 @@
 package placement
 
-import "fmt"
+import (
+	"cmp"
+	"fmt"
+)
 
 // NoCorrespondingReservation is Marathon's word for a host that does not have the
 // volumes of an instance.
 const NoCorrespondingReservation = "NoCorrespondingReservationFound"
 
 // PlaceOn gives an ask its place on one host, where its data is and room is kept for
-// it by a hold: it has to be open, and constraints chose it long ago and are not asked
-// again. The allocation is booked already, in place of kept. A refusal is not nil when
+// it by a hold: it has to be open; constraints and roles chose it long ago and are not
+// asked again. The allocation is booked already, in place of kept. A refusal is not nil when
 // there is none; kept stays booked then.
 func (b *Board) PlaceOn(name string, ask Ask, kept Hold) (Allocation, *Refusal) {
 	h := b.byName[name]
@@ -17,6 +20,7 @@ func (b *Board) PlaceOn(name string, ask Ask, kept Hold) (Allocation, *Refusal) 
 	var ports []int
 	reason := Reason{Code: AgentMaintenance, Text: "not known any more", Hosts: 1}
 	if h != nil && h.known {
+		free.AcceptedRoles = []string{cmp.Or(h.Host.Role, "*")}
 		h.free = h.free.Plus(kept.Needs)
 		why, most := b.refuses(&free, nil, h)
 		h.free = h.free.Minus(kept.Needs)

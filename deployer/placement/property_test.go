@@ -37,12 +37,18 @@ var operators = []apps.Constraint{
 	{Field: "@region", Operator: "LIKE", Value: ".*"},
 }
 
+// drawRoles is an app's accepted roles, mostly none.
+func drawRoles(t *rapid.T) []string {
+	return rapid.SampledFrom([][]string{nil, nil, nil, {"*"}, {"public"}, {"public", "*"}, {"a"}}).Draw(t, "accepted roles")
+}
+
 func drawWorld(t *rapid.T) *drawn {
 	w := &drawn{}
 	for i := range rapid.IntRange(0, 6).Draw(t, "hosts") {
 		o := offer(fmt.Sprintf("h%d", i+1), int64(rapid.IntRange(0, 20).Draw(t, "cpu"))*100, int64(rapid.IntRange(0, 20).Draw(t, "mem"))*100)
 		o.Host.Ports = []apps.Range{{First: 31000, Last: 31000 + rapid.IntRange(0, 5).Draw(t, "ports")}}
 		o.Host.Zone = rapid.SampledFrom([]string{"", "a", "b", "c"}).Draw(t, "zone")
+		o.Host.Role = rapid.SampledFrom([]string{"", "", "", "a", "public"}).Draw(t, "host's role")
 		o.Host.Attributes = map[string]string{"rack": rapid.SampledFrom([]string{"r1", "r2"}).Draw(t, "rack"), "level": "2"}
 		if rapid.IntRange(0, 4).Draw(t, "closed") == 0 {
 			o.Closed = "cordoned"
@@ -63,6 +69,7 @@ func drawWorld(t *rapid.T) *drawn {
 		if rapid.Bool().Draw(t, "constrained") {
 			a.Constraints = []apps.Constraint{rapid.SampledFrom(operators).Draw(t, "constraint")}
 		}
+		a.AcceptedRoles = drawRoles(t)
 		all = append(all, a)
 	}
 	// What runs already was placed by the same rules.

@@ -1,6 +1,7 @@
 package placement
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -17,7 +18,9 @@ type Suggestion struct {
 	Lower  *apps.Resources   // with these needs a host would take it
 	Ports  []int             // a host would take it, were these ports not demanded but any
 	Relax  []apps.Constraint // a host would take it without these
+	Accept string            // a host of this role would take it, did it accept that
 	Add    *apps.Resources   // a new host with so much free would take it,
+	Role   string            // if it belongs to this role
 	Where  []apps.Constraint // if it fulfils these
 	Raise  string            // this limit stands in the way, whatever hosts have
 }
@@ -52,6 +55,12 @@ func (b *Board) suggest(app *apps.App, role *roleBook) Suggestion {
 		fits := app.Needs.Fits(h.free)
 		lacking := h.ports.lacks(app)
 		broken := b.broken(app, c, h)
+		if !app.Takes(h.Host.Role) {
+			if s.Accept == "" && h.Closed == "" && fits && lacking == 0 && len(broken) == 0 {
+				s.Accept = cmp.Or(h.Host.Role, "*")
+			}
+			continue
+		}
 		switch open := h.Closed == ""; {
 		case !open && fits && lacking == 0 && len(broken) == 0:
 			if rank := openingRank(h.Closed); s.Open == "" || rank < best {
@@ -75,6 +84,9 @@ func (b *Board) suggest(app *apps.App, role *roleBook) Suggestion {
 	if where, ok := b.newcomer(app, c); ok {
 		needs := app.Needs
 		s.Add, s.Where = &needs, where
+		if !app.Takes("") {
+			s.Role = app.AcceptedRoles[0]
+		}
 	}
 	return s
 }
@@ -203,8 +215,14 @@ func (s Suggestion) String() string {
 	if len(s.Relax) > 0 {
 		add("relax %s", list(s.Relax))
 	}
+	if s.Accept != "" {
+		add("accept resources of role %s", s.Accept)
+	}
 	if s.Add != nil {
 		text := "add a host with " + s.free()
+		if s.Role != "" {
+			text = "add a host of role " + s.Role + " with " + s.free()
+		}
 		if len(s.Where) > 0 {
 			text += ", where " + list(s.Where) + " holds"
 		}

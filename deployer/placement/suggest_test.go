@@ -42,6 +42,7 @@ func drawApp(t *rapid.T, id apps.ID) *apps.App {
 		CPU: int64(rapid.IntRange(1, 40).Draw(t, "cpu")) * 50, Mem: int64(rapid.IntRange(1, 40).Draw(t, "mem")) * 16,
 		Disk: rapid.SampledFrom([]int64{0, 0, 10}).Draw(t, "disk"), GPU: rapid.SampledFrom([]int64{0, 0, 0, 1}).Draw(t, "gpu"),
 	}}
+	app.AcceptedRoles = drawRoles(t)
 	for range rapid.IntRange(0, 2).Draw(t, "ports") {
 		app.Ports = append(app.Ports, apps.Port{Protocol: "tcp", Host: rapid.SampledFrom([]int{0, 0, 80, 31001}).Draw(t, "port"), Service: 80})
 	}
@@ -63,7 +64,7 @@ func drawSetting(t *rapid.T, app *apps.App) setting {
 	for i := range rapid.IntRange(0, 5).Draw(t, "hosts") {
 		s.offers = append(s.offers, Offer{
 			Host: apps.Host{
-				Name: fmt.Sprintf("h%d", i+1), Zone: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "zone"),
+				Name: fmt.Sprintf("h%d", i+1), Role: rapid.SampledFrom([]string{"", "", "", "public"}).Draw(t, "host's role"), Zone: rapid.SampledFrom([]string{"", "a", "b"}).Draw(t, "zone"),
 				Total: apps.Resources{CPU: int64(rapid.IntRange(0, 40).Draw(t, "has cpu")) * 100, Mem: int64(rapid.IntRange(0, 40).Draw(t, "has mem")) * 32, Disk: 10, GPU: rapid.SampledFrom([]int64{0, 2}).Draw(t, "has gpu")},
 				Ports: []apps.Range{{First: 31000, Last: 31000 + rapid.IntRange(0, 3).Draw(t, "has ports")}},
 			},
@@ -128,8 +129,16 @@ func TestEveryPartOfASuggestionThatIsFollowedMakesItFit(t *testing.T) {
 			relaxed.Constraints = slices.DeleteFunc(slices.Clone(app.Constraints), func(c apps.Constraint) bool { return slices.Contains(sug.Relax, c) })
 			fit("relax", s, &relaxed)
 		}
+		if sug.Accept != "" {
+			if app.Takes(sug.Accept) {
+				t.Fatalf("role %s is accepted already: %v", sug.Accept, app.AcceptedRoles)
+			}
+			more := *app
+			more.AcceptedRoles = append(slices.Clone(app.AcceptedRoles), sug.Accept)
+			fit("accept", s, &more)
+		}
 		if sug.Add != nil && len(sug.Where) == 0 && distinct(app) {
-			after := setting{append(slices.Clone(s.offers), Offer{Host: apps.Host{Name: "new", Total: *sug.Add, Ports: []apps.Range{{First: 31000, Last: 31099}}}}), s.holds}
+			after := setting{append(slices.Clone(s.offers), Offer{Host: apps.Host{Name: "new", Role: sug.Role, Total: *sug.Add, Ports: []apps.Range{{First: 31000, Last: 31099}}}}), s.holds}
 			fit("add", after, app)
 		}
 		if sug.Add == nil && !slices.ContainsFunc(app.Constraints, func(c apps.Constraint) bool { return c.Field == "hostname" }) {
@@ -181,6 +190,10 @@ func TestASuggestionReadsWell(t *testing.T) {
 	picky.Constraints = []apps.Constraint{{Field: "rack", Operator: "LIKE", Value: "h[89]"}}
 	ports := app
 	ports.Ports = []apps.Port{{Protocol: "tcp", Container: 80, Host: 80}}
+	public := app
+	public.AcceptedRoles = []string{"public"}
+	reserved := host("h1", 1000, 600, "")
+	reserved.Host.Role = "public"
 	const orAdd = "add a host with ≥ 0.5 cpus and ≥ 512 MiB memory free"
 	for _, tt := range []struct {
 		name string
@@ -194,6 +207,8 @@ func TestASuggestionReadsWell(t *testing.T) {
 		{"next to nothing is not suggested", setting{offers: []Offer{host("h1", 1000, 20, "")}}, app, orAdd},
 		{"a cordoned host is opened sooner than a lost one comes back", setting{offers: []Offer{host("h1", 1000, 600, "lost"), host("h2", 1000, 600, "cordoned")}}, app, "uncordon host h2, or " + orAdd},
 		{"constraints", setting{offers: []Offer{host("h1", 1000, 600, "")}}, picky, "relax rack LIKE h[89], or " + orAdd + ", where rack LIKE h[89] holds"},
+		{"a role that is not accepted", setting{offers: []Offer{reserved}}, app, "accept resources of role public, or " + orAdd},
+		{"a role that no host has", setting{offers: []Offer{host("h1", 1000, 600, "")}}, public, "accept resources of role *, or add a host of role public with ≥ 0.5 cpus and ≥ 512 MiB memory free"},
 		{"ports", setting{offers: []Offer{host("h1", 2000, 2000, "")}, holds: []Hold{{App: &ports, Host: "h1", Role: "*", Needs: ports.Needs, Ports: []int{80}}}}, ports, "let Pacer choose the host port instead of 80, or " + orAdd},
 	} {
 		if got := tt.s.board().Suggest(&tt.app).String(); got != tt.want {
