@@ -24,7 +24,8 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 // it. `go test ./deployer/cluster -update` rewrites the answers; read the diff.
 //
 //	host h1 cpu=4 mem=8192 zone=a rack=r1      a host reports for the first time
-//	put /web image=web:1 instances=3 … [force] one app, or several: put /db … , /web …
+//	put /web image=web:1 instances=3 … [force] one app, or several: put /db … , /web …;
+//	                                           rollback: it goes back by itself; /old gone: one is deleted
 //	scale /web 5 [kill=/web.1] [force]         restart, delete, kill, cancel d1 [revert]
 //	pause d1 · resume d1
 //	kill /db.1 wipe · wipe /db.1               with its volumes; volumes that nobody holds
@@ -37,6 +38,7 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	busy lb1 /web.1 · idle lb1 · leaves lb1
 //	leader                                     another one takes over from the store
 //	job … · schedule … · run … · stop …        see jobs_story_test.go
+//	more of hosts, apps and what befalls them  see story_words_test.go
 //	later 31s                                  time in which hosts and balancers beat
 //	settle                                     all that starts is ready, all that stops is gone, balancers answer
 //	quiet                                      what comes of the lines above is not told
@@ -182,9 +184,13 @@ func (st *story) do(words []string) {
 		st.hosts[args[0]] = h
 		st.report(args[0])
 	case "put":
-		c := Change{Force: force}
+		c := Change{Force: force, Rollback: slices.Contains(args, "rollback")}
 		for _, one := range strings.Split(strings.Join(args, " "), " , ") {
-			c.Put = append(c.Put, PutApp{App: st.spec(strings.Fields(one))})
+			if words := strings.Fields(one); slices.Contains(words, "gone") {
+				c.Delete = append(c.Delete, apps.ID(words[0]))
+			} else {
+				c.Put = append(c.Put, PutApp{App: st.spec(words)})
+			}
 		}
 		st.change(c)
 	case "scale":
@@ -263,7 +269,7 @@ func (st *story) do(words []string) {
 	case "settle":
 		st.settle()
 	default:
-		if st.doJob(verb, args) {
+		if st.doJob(verb, args) || st.doMore(verb, args) {
 			return
 		}
 		st.t.Fatalf("nothing is known of %q", verb)
@@ -286,7 +292,9 @@ func newStoryHost(args []string) *storyHost {
 		case "zone":
 			h.Host.Zone = value
 		default:
-			h.Host.Attributes[key] = value
+			if !h.offer(key, value) {
+				h.Host.Attributes[key] = value
+			}
 		}
 	}
 	return h
@@ -327,9 +335,11 @@ func (st *story) spec(args []string) *apps.App {
 			n, _ := strconv.ParseInt(size, 10, 64)
 			spec.Container.Volumes = append(spec.Container.Volumes, apps.Volume{ContainerPath: name, Size: n})
 			spec.Upgrade, spec.Unreachable = apps.Upgrade{HealthyMin: 0.5}, apps.Unreachable{Disabled: true}
-		case "force":
+		case "force", "rollback":
 		default:
-			st.t.Fatalf("an app has no %q", key)
+			if !setting(spec, key, value) {
+				st.t.Fatalf("an app has no %q", key)
+			}
 		}
 	}
 	return spec
