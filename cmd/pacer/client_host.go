@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 
@@ -15,8 +16,8 @@ func hostCommand(f *clientFlags) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return print(s, wire.Hosts{Hosts: all}, all, "NAME STATE ADDRESS INSTANCES CPUS MEM ENGINE", func(h wire.Host) []any {
-			return []any{h.Name, h.State, h.Addr, h.Instances, fmt.Sprintf("%g/%g", h.Used.Cpus, h.Total.Cpus), fmt.Sprintf("%d/%d", h.Used.Mem, h.Total.Mem), h.Engine}
+		return print(s, wire.Hosts{Hosts: all}, all, "NAME STATE ADDRESS ROLE INSTANCES CPUS MEM ENGINE", func(h wire.Host) []any {
+			return []any{h.Name, h.State, h.Addr, cmp.Or(h.Role, "*"), h.Instances, fmt.Sprintf("%g/%g", h.Used.Cpus, h.Total.Cpus), fmt.Sprintf("%d/%d", h.Used.Mem, h.Total.Mem), h.Engine}
 		})
 	})
 	list.Aliases = []string{"ls"}

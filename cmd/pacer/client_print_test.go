@@ -113,8 +113,8 @@ APP   WAITING  SINCE                     WHY
 /web  2        2026-11-24T13:06:16.156Z  1 host: 1 AgentMaintenance
 `,
 		"host list": `
-NAME  STATE  ADDRESS    INSTANCES  CPUS  MEM  ENGINE
-h1    lost   127.0.0.1  0          0/0   0/0  
+NAME  STATE  ADDRESS    ROLE  INSTANCES  CPUS  MEM  ENGINE
+h1    lost   127.0.0.1  *     0          0/0   0/0  
 `,
 	} {
 		for _, c := range lists(t) {
