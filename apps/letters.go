@@ -23,7 +23,7 @@ func (s Stamp) After(o Stamp) bool {
 type Assignment struct {
 	Stamp
 	Host string `json:"host"`
-	// Boot is that of the report which this letter answers; 0 is any. An agent drops
+	// Boot is that of the report which this letter answers; 0, of older servers, is any. An agent drops
 	// letters to an earlier life of its own: it has forgotten their successors, so a
 	// late one would start again what has long ended.
 	Boot      int64      `json:"boot,omitempty"`

@@ -20,7 +20,7 @@ var mutants = []mutant{
 	{"a lost host needs no word to let go", "deployer/cluster/reconcile.go", "if rev := s.move(h); h.Lost {", "if rev := s.move(h); false {"},
 	{"data may be on two instances' minds", "deployer/cluster/reconcile.go", "if spec.Resident() { // its volumes", "if false { // its volumes"},
 	{"a drained host is not emptied", "deployer/cluster/reconcile.go", "return h != nil && h.Draining && in.Claim", "return h != nil && false && in.Claim"},
-	{"an older agent's letter counts", "deployer/cluster/report.go", "if r.Boot < h.boot || ", "if "},
+	{"an older agent's letter counts", "deployer/cluster/report.go", "if r.Boot < h.life || ", "if "},
 	{"an older letter counts", "deployer/cluster/report.go", "r.Boot == h.boot && r.Revision < h.heard {", "false {"},
 	{"an old receipt is good for a new letter", "deployer/cluster/report.go", "|| r.Applied.Revision < in.rev:", "|| false:"},
 	{"a receipt of an older leader counts", "deployer/cluster/report.go", "case told[in.ID] || in.rev == 0 || r.Applied.Epoch != s.epoch ||", "case told[in.ID] || in.rev == 0 ||"},
