@@ -12,15 +12,15 @@ var jobSeeds = flag.Int("jobseeds", 40, "how many histories with jobs TestJobs l
 // TestJobs lives histories in which jobs run beside apps, through the same faults, each
 // twice; with -seed only that one.
 func TestJobs(t *testing.T) {
-	runs := livesWith(t, "jobs", *jobSeeds, NewWithJobs, LiveWithJobs)
-	if t.Logf("%d runs ended", runs); runs == 0 {
+	sum := livesWith(t, "jobs", *jobSeeds, NewWithJobs, LiveWithJobs)
+	if t.Logf("%d runs ended", sum.Runs); sum.Runs == 0 {
 		t.Error("no job ever ran")
 	}
 }
 
 // livesWith lives histories of worlds with something more, as -seed and -tell say, and
-// adds up the runs of jobs that ended.
-func livesWith(t *testing.T, what string, seeds int, born func(seed uint64) *World, live func(seed uint64) (Result, error)) (runs int) {
+// adds up what they amount to.
+func livesWith(t *testing.T, what string, seeds int, born func(seed uint64) *World, live func(seed uint64) (Result, error)) (sum Result) {
 	t.Helper()
 	from, to := uint64(1), uint64(seeds)
 	if *seed != 0 {
@@ -45,9 +45,9 @@ func livesWith(t *testing.T, what string, seeds int, born func(seed uint64) *Wor
 				}
 				mu.Lock()
 				defer mu.Unlock()
-				runs += res.Runs
+				sum.add(res)
 			})
 		}
 	})
-	return runs
+	return sum
 }

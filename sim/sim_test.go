@@ -31,7 +31,7 @@ func TestHistories(t *testing.T) {
 	if *seed != 0 {
 		*first, *seeds = *seed, 1
 	}
-	began := time.Now()
+	began, cpu := time.Now(), cpuTime()
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	var next atomic.Uint64
@@ -50,10 +50,7 @@ func TestHistories(t *testing.T) {
 				res, err := Live(n)
 				mu.Lock()
 				lived++
-				sum.Lived += res.Lived
-				sum.Steps += res.Steps
-				sum.Terms += res.Terms
-				sum.Ended += res.Ended
+				sum.add(res)
 				if err != nil {
 					failed++
 					t.Error(err)
@@ -67,7 +64,16 @@ func TestHistories(t *testing.T) {
 	}
 	workers.Wait()
 	t.Logf("%d deployments ended, %d leaders, %d steps", sum.Ended, sum.Terms, sum.Steps)
-	t.Logf("%d histories, each lived twice, %d failed: %.1f simulated hours in %v", lived, failed, sum.Lived.Hours(), time.Since(began).Round(10*time.Millisecond))
+	took := time.Since(began)
+	t.Logf("%d histories, each lived twice, %d failed: %.1f simulated hours in %v: %s", lived, failed, sum.Lived.Hours(), took.Round(10*time.Millisecond), pace(2*sum.Lived, took, cpuTime()-cpu))
+}
+
+func (r *Result) add(o Result) {
+	r.Lived += o.Lived
+	r.Steps += o.Steps
+	r.Terms += o.Terms
+	r.Ended += o.Ended
+	r.Runs += o.Runs
 }
 
 // stories are histories in which a bug showed that is mended, or that had to be planted

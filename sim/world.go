@@ -3,8 +3,6 @@ package sim
 import (
 	"fmt"
 	"io"
-	"math"
-	"math/rand/v2"
 	"runtime/debug"
 	"time"
 
@@ -18,8 +16,8 @@ var dawn = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 type World struct {
 	Trace io.Writer // where each thing that happens is told; nil: nowhere
 
+	dice
 	seed  uint64
-	rng   *rand.Rand
 	plan  plan
 	now   time.Duration // since dawn
 	seq   uint64
@@ -36,6 +34,7 @@ type World struct {
 	users     users
 	jobs      *jobs // nil: nobody asks for any
 	volumes   *volumes
+	many      *many
 
 	assigned map[string]string // instances that were committed, and to which host
 	started  map[string]string // instances whose container ever ran, and on which host
@@ -77,12 +76,16 @@ func (v *Violation) Error() string {
 }
 
 // New is the world of a seed, at its beginning.
-func New(seed uint64) *World {
+func New(seed uint64) *World { return newWorld(seed, func(*plan) {}) }
+
+// newWorld is the world of a seed whose plan is changed as said.
+func newWorld(seed uint64, change func(*plan)) *World {
 	w := &World{
-		seed: seed, rng: rand.New(rand.NewPCG(seed, 0x9ACE12)), hash: 14695981039346656037,
+		seed: seed, dice: newDice(seed, 0x9ACE12), hash: 14695981039346656037,
 		assigned: map[string]string{}, started: map[string]string{}, stopped: map[string]stop{}, bad: map[badKey]bool{},
 	}
 	w.plan = drawPlan(w)
+	change(&w.plan)
 	w.net = newNetwork(w)
 	w.store = newStore(w)
 	w.users = users{w: w}
@@ -152,6 +155,9 @@ func (w *World) begin() {
 	if w.jobs != nil {
 		w.jobs.begin()
 	}
+	if w.many != nil {
+		w.many.begin()
+	}
 	w.beginFaults()
 }
 
@@ -198,21 +204,6 @@ func (w *World) mixString(s string) {
 	}
 	w.mix(uint64(len(s)))
 }
-
-// Dice.
-
-func (w *World) chance(p float64) bool { return p > 0 && w.rng.Float64() < p }
-
-func (w *World) between(least, most time.Duration) time.Duration {
-	return least + time.Duration(w.rng.Int64N(int64(most-least)+1))
-}
-
-// exp is a pause of a thing that happens at random, once in mean.
-func (w *World) exp(mean time.Duration) time.Duration {
-	return time.Duration(-math.Log(1-w.rng.Float64()) * float64(mean))
-}
-
-func pick[T any](w *World, from ...T) T { return from[w.rng.IntN(len(from))] }
 
 // An event is something that will happen. Of two at the same time the one that was
 // set first comes first.

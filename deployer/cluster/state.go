@@ -76,6 +76,7 @@ type State struct {
 	folders  map[apps.ID]int      // how many apps are below a group
 	waited   map[apps.ID]*app     // what they wait for may have changed
 	copies   []apps.Instance      // room for copies to come
+	held     []placement.Hold     // room for Check
 
 	dueJobs     map[apps.JobID]*job // a schedule may be due, or a dependency have succeeded
 	changedJobs map[apps.JobID]*job
@@ -425,22 +426,18 @@ func (s *State) assignment(h *host) apps.Assignment {
 
 // Check verifies what must hold between any two steps; nil when it does.
 func (s *State) Check() error {
-	var holds []placement.Hold
+	holds := s.held[:0]
 	waiting := 0
-	for _, in := range s.instances {
-		if in.State == apps.Gone {
-			return fmt.Errorf("%s is gone and still known", in.ID)
-		}
-		if (in.Host == "") != (in.State == apps.Waiting) {
-			return fmt.Errorf("%s is %s on host %q", in.ID, in.State, in.Host)
-		}
-		if in.State == apps.Waiting {
-			waiting++
-		}
-		if in.Host != "" {
-			holds = append(holds, in.hold())
-			if s.hosts[in.Host] == nil || s.hosts[in.Host].runs[in.ID] != in {
-				return fmt.Errorf("%s is not booked on its host %s", in.ID, in.Host)
+	for _, a := range s.apps {
+		for _, in := range a.instances {
+			if err := s.checkInstance(in); err != nil {
+				return err
+			}
+			if in.State == apps.Waiting {
+				waiting++
+			}
+			if in.Host != "" {
+				holds = append(holds, in.hold())
 			}
 		}
 	}
@@ -491,7 +488,22 @@ func (s *State) Check() error {
 	if len(ports) > 0 {
 		return fmt.Errorf("service ports that nobody booked: %v", ports)
 	}
+	s.held = holds
 	return s.board.Check(holds)
+}
+
+func (s *State) checkInstance(in *instance) error {
+	switch {
+	case s.instances[in.ID] != in:
+		return fmt.Errorf("%s is not known by its id", in.ID)
+	case in.State == apps.Gone:
+		return fmt.Errorf("%s is gone and still known", in.ID)
+	case (in.Host == "") != (in.State == apps.Waiting):
+		return fmt.Errorf("%s is %s on host %q", in.ID, in.State, in.Host)
+	case in.Host != "" && (s.hosts[in.Host] == nil || s.hosts[in.Host].runs[in.ID] != in):
+		return fmt.Errorf("%s is not booked on its host %s", in.ID, in.Host)
+	}
+	return nil
 }
 
 // A date is when something is due: an app, a host, a balancer or a job has to be looked at.

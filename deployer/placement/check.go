@@ -51,10 +51,16 @@ type recount struct {
 	reserved int
 	shapes   map[apps.Resources]int
 	roles    map[string]sum
-	apps     map[appKey]sum
+	apps     map[appKey]*sum
 	crowds   map[crowdKey][]int32 // by host.slot
+	zoneOf   []int32              // by host.slot
 	zones    []int32              // by zone id, of one crowd
 	spare    [][]int32
+
+	of   *apps.App // of the hold that was added last
+	role string
+	app  *sum    // of that app and role
+	on   []int32 // of its configuration, by host.slot
 }
 
 type hostCount struct {
@@ -77,7 +83,7 @@ type appKey struct {
 
 func (r *recount) begin(b *Board) {
 	if r.shapes == nil {
-		*r = recount{shapes: map[apps.Resources]int{}, roles: map[string]sum{}, apps: map[appKey]sum{}, crowds: map[crowdKey][]int32{}}
+		*r = recount{shapes: map[apps.Resources]int{}, roles: map[string]sum{}, apps: map[appKey]*sum{}, crowds: map[crowdKey][]int32{}}
 	}
 	for _, on := range r.crowds {
 		r.spare = append(r.spare, on)
@@ -88,8 +94,10 @@ func (r *recount) begin(b *Board) {
 	clear(r.apps)
 	clear(r.crowds)
 	r.hosts = append(r.hosts[:0], make([]hostCount, b.slots)...)
-	r.total = apps.Resources{}
+	r.zoneOf = append(r.zoneOf[:0], make([]int32, b.slots)...)
+	r.total, r.of = apps.Resources{}, nil
 	for _, h := range b.hosts {
+		r.zoneOf[h.slot] = b.zoneID(h.Host.Zone)
 		if h.known {
 			r.total = r.total.Plus(h.Host.Total)
 			r.shapes[h.Host.Total]++
@@ -118,10 +126,26 @@ func (r *recount) add(b *Board, in *Hold) error {
 			return fmt.Errorf("host %s: port %d is free on the board, and %s has it", h.name, p, in.App.ID)
 		}
 	}
-	r.roles[in.Role] = r.roles[in.Role].plus(in.Needs)
-	app := appKey{in.Role, in.App.ID}
-	r.apps[app] = r.apps[app].plus(in.Needs)
-	key := crowdKey{in.App.ID, in.App.ConfigAt}
+	if in.App != r.of || in.Role != r.role { // holds come app by app
+		r.of, r.role = in.App, in.Role
+		r.app, r.on = r.appSum(appKey{in.Role, in.App.ID}), r.crowd(b, crowdKey{in.App.ID, in.App.ConfigAt})
+	}
+	*r.app = r.app.plus(in.Needs)
+	r.on[h.slot]++
+	return nil
+}
+
+func (r *recount) appSum(key appKey) *sum {
+	s := r.apps[key]
+	if s == nil {
+		s = &sum{}
+		r.apps[key] = s
+	}
+	return s
+}
+
+// crowd is where the instances of a configuration are counted.
+func (r *recount) crowd(b *Board, key crowdKey) []int32 {
 	on := r.crowds[key]
 	if on == nil {
 		if last := len(r.spare) - 1; last >= 0 {
@@ -130,8 +154,7 @@ func (r *recount) add(b *Board, in *Hold) error {
 		on = append(on, make([]int32, b.slots)...)
 		r.crowds[key] = on
 	}
-	on[h.slot]++
-	return nil
+	return on
 }
 
 func (r *recount) checkHost(h *host) error {
@@ -162,6 +185,10 @@ func (r *recount) checkHost(h *host) error {
 }
 
 func (r *recount) checkRoles(b *Board) error {
+	for key, app := range r.apps {
+		role := r.roles[key.role]
+		r.roles[key.role] = sum{role.n + app.n, role.held.Plus(app.held)}
+	}
 	known := 0
 	for name, book := range b.roles {
 		f := r.roles[name]
@@ -169,7 +196,7 @@ func (r *recount) checkRoles(b *Board) error {
 			return fmt.Errorf("role %s: %d instances hold %+v on the board, recomputed: %+v", name, book.n, book.held, f)
 		}
 		for id, a := range book.apps {
-			if f := r.apps[appKey{name, id}]; f.n == 0 || f.held != a.held || f.n != a.n {
+			if f := r.apps[appKey{name, id}]; f == nil || f.held != a.held || f.n != a.n {
 				return fmt.Errorf("role %s: its app %s holds %+v on the board, recomputed: %+v", name, id, a.held, f)
 			}
 			known++
@@ -198,7 +225,7 @@ func (r *recount) checkCrowd(b *Board, c *crowd) error {
 		if total += n; n != 0 {
 			some++
 		}
-		zone := int(b.zoneID(h.Host.Zone))
+		zone := int(r.zoneOf[h.slot])
 		for zone >= len(r.zones) {
 			r.zones = append(r.zones, 0)
 		}
@@ -256,22 +283,32 @@ func (f *finder) check(c *crowd) error {
 	return nil
 }
 
-// checkIndex says whether each host is listed as full as it is.
+// checkIndex says whether each host is listed as full as it is, and nothing else is.
 func (b *Board) checkIndex() error {
 	if b.stale {
 		return nil
 	}
+	many := 0
 	for _, h := range b.hosts {
 		listed := h.known && h.Closed == ""
 		if listed != (h.level >= 0) || listed && h.level != h.fullness() {
 			return fmt.Errorf("host %s is listed at level %d", h.name, h.level)
 		}
-		z := &b.zones[h.zone]
-		for level := range levels {
-			if has := z.rows[level*z.words+int(h.bit>>6)]>>(h.bit&63)&1 != 0; has != (listed && int32(level) == h.level) {
-				return fmt.Errorf("host %s: its bit of level %d is %v", h.name, level, has)
-			}
+		if !listed {
+			continue
 		}
+		many++
+		z := &b.zones[h.zone]
+		if z.rows[int(h.level)*z.words+int(h.bit>>6)]>>(h.bit&63)&1 == 0 {
+			return fmt.Errorf("host %s: its bit of level %d is not set", h.name, h.level)
+		}
+	}
+	set := 0
+	for i := range b.zones {
+		set += ones(b.zones[i].rows)
+	}
+	if set != many {
+		return fmt.Errorf("%d hosts are listed, and %d bits set", many, set)
 	}
 	return nil
 }
