@@ -57,6 +57,9 @@ type Instance struct {
 	Ports []int  `json:"ports,omitempty"` // host ports in the order of App.Ports; 0 is none
 	IP    string `json:"ip,omitempty"`    // of the container; the host's with NetworkHost
 
+	MoveTo   string `json:"moveTo,omitempty"`   // the host that it is being moved to; empty: none
+	Replaces string `json:"replaces,omitempty"` // the instance that is being moved, whose place it takes; empty: none
+
 	State       State     `json:"state"`
 	Ready       bool      `json:"ready,omitempty"`       // Running and all checks pass
 	WasReady    bool      `json:"wasReady,omitempty"`    // Ready at least once

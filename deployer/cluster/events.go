@@ -206,6 +206,7 @@ type Reply struct {
 	Job        *apps.Job       // as it is now, or, dropped, was
 	Run        *apps.Run       // as it was started, or is being stopped
 	Decisions  []placement.Decision
+	Rebalanced *Rebalanced
 }
 
 // A Wait says why the instances of an app that have no host yet wait.

@@ -39,6 +39,10 @@ func (s *State) fold(ev Event) {
 		s.foldDrain(ev)
 	case Forget:
 		s.foldForget(ev)
+	case Rebalance:
+		s.foldRebalance(ev)
+	case StopRebalance:
+		s.foldStopRebalance(ev)
 	case Reported:
 		s.foldReport(ev.Report)
 	case Left:

@@ -19,7 +19,7 @@ func (s *State) place() {
 		asks := make([]placement.Ask, 0, len(s.waiting))
 		askers := make([]*instance, 0, len(s.waiting))
 		for _, in := range s.waiting { // the board's answers do not depend on the order
-			if in.Claim == "" && !in.NotBefore.After(s.now) {
+			if in.Claim == "" && in.Replaces == "" && !in.NotBefore.After(s.now) {
 				asks = append(asks, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role})
 				askers = append(askers, in)
 			}
@@ -35,6 +35,7 @@ func (s *State) place() {
 				a.refusal = r
 			}
 		}
+		s.placeMoved()
 	}
 	s.asks = false
 	s.tellWaits()
@@ -57,7 +58,7 @@ func (s *State) tellWaits() {
 		a := s.waited[id]
 		w := Wait{App: id}
 		for _, in := range a.instances {
-			if in.State == apps.Waiting {
+			if in.State == apps.Waiting && in.Replaces == "" { // who moves lacks nothing
 				w.Waiting++
 				w.Since = sooner(w.Since, in.Since)
 				w.Until = later(w.Until, in.NotBefore)

@@ -31,10 +31,11 @@ type census struct {
 	old     []*instance // to be replaced: of an older configuration, or on a host that is drained
 	going   int         // Draining or Stopping
 	moving  bool        // some of those go because their host is drained
+	beside  int         // successors of who is being moved, which do not count yet
 	ready   int         // of those that stay: ready, and every balancer knows it
 }
 
-func (c census) live() int { return len(c.current) + len(c.old) + c.going }
+func (c census) live() int { return len(c.current) + len(c.old) + c.going + c.beside }
 
 // count looks at the sets. Instances of an older configuration are to be replaced
 // only while a deployment is at it: after a cancelled one they may stay. Instances of
@@ -46,6 +47,8 @@ func (s *State) count(a *app, spec *apps.App, action apps.ActionKind) census {
 		case in.State >= apps.Draining:
 			c.going++
 			c.moving = c.moving || s.drained(in)
+		case in.Replaces != "":
+			c.beside++
 		case s.inactive(in):
 		case action == apps.RestartApplication && !spec.Current(in.Version), s.drained(in):
 			c.old = append(c.old, in)
@@ -107,6 +110,7 @@ func (s *State) reconcile(a *app) {
 	if spec == nil {
 		return
 	}
+	s.reviewMoves(a)
 	held := s.hold(a)
 	for _, in := range slices.Clone(a.instances) {
 		if !held && in.State == apps.Waiting && !spec.Current(in.Version) {
@@ -126,6 +130,7 @@ func (s *State) reconcile(a *app) {
 		}
 		s.launch(a, spec, n)
 		s.shrink(a, all, len(all)-spec.Instances)
+		s.moveOn(a, spec, c)
 	}
 	for _, in := range a.instances {
 		if in.State == apps.Waiting && in.NotBefore.After(s.now) {
@@ -319,6 +324,9 @@ func (s *State) enter(in *instance, state apps.State) {
 		panic("cluster: " + in.ID + " would go back from " + in.State.String() + " to " + state.String())
 	}
 	in.State, in.Since = state, s.now
+	if state >= apps.Draining {
+		s.leaves(in, "its successor was stopped: "+in.Message)
+	}
 	s.save(in)
 	s.touch(in.app)
 	switch state {
@@ -351,6 +359,7 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 	waited := in.State == apps.Waiting
 	in.State, in.Since, in.Ready, in.Message = apps.Gone, s.now, false, why
 	s.touch(a)
+	s.leaves(in, "its successor ended: "+why)
 	s.leaveClaim(in)
 	s.fx.Save.Finished = append(s.fx.Save.Finished, apps.Finished{Instance: in.Instance, End: end, ExitCode: code, At: s.now})
 	if !waited {

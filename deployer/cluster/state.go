@@ -70,6 +70,7 @@ type State struct {
 	asks     bool                   // somebody new waits for a host
 	failing  *deployment            // gives its apps back
 	waiting  []*instance            // all that are Waiting, in any order; see instance.wait
+	moving   map[string]*instance   // that have MoveTo, by id
 	unacked  map[string]*instance   // whose service letter balancers may not know yet
 	claims   map[string]*claim
 	roles    map[string]apps.Role // that were set
@@ -110,6 +111,7 @@ type instance struct {
 	end  apps.End  // how it will have ended
 	wait int       // its place in State.waiting, from 1; 0: it does not wait
 	save bool      // it is in State.changed
+	next *instance // its successor, while it is being moved
 }
 
 type host struct {
@@ -156,7 +158,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		apps: map[apps.ID]*app{}, instances: map[string]*instance{}, hosts: map[string]*host{},
 		balancers: map[string]*balancer{}, deployments: map[string]*deployment{}, ports: map[int][]apps.ID{},
 		board: placement.NewBoard(), waited: map[apps.ID]*app{}, evident: map[string]bool{},
-		claims: map[string]*claim{},
+		claims: map[string]*claim{}, moving: map[string]*instance{},
 	}
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {
@@ -216,6 +218,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 			it.end = apps.EndStopped
 		}
 	}
+	s.loadMoves()
 	for _, row := range stored.Claims {
 		s.bookClaim(s.ownClaim(row))
 	}
@@ -446,7 +449,7 @@ func (s *State) Check() error {
 			holds = append(holds, c.hold())
 		}
 	}
-	if err := s.checkClaims(); err != nil {
+	if err := cmp.Or(s.checkClaims(), s.checkMoves()); err != nil {
 		return err
 	}
 	if seats := s.seats(); !maps.Equal(seats, s.folders) {

@@ -39,6 +39,7 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	leader                                     another one takes over from the store
 //	job … · schedule … · run … · stop …        see jobs_story_test.go
 //	more of hosts, apps and what befalls them  see story_words_test.go
+//	rebalance [dry] [max=3] · rebalance stop
 //	later 31s                                  time in which hosts and balancers beat
 //	settle                                     all that starts is ready, all that stops is gone, balancers answer
 //	quiet                                      what comes of the lines above is not told
@@ -269,7 +270,7 @@ func (st *story) do(words []string) {
 	case "settle":
 		st.settle()
 	default:
-		if st.doJob(verb, args) || st.doMore(verb, args) {
+		if st.doJob(verb, args) || st.doMore(verb, args) || st.doBalance(verb, args) {
 			return
 		}
 		st.t.Fatalf("nothing is known of %q", verb)
@@ -531,7 +532,9 @@ func (st *story) step(events ...Event) {
 	}
 	for _, r := range fx.Reply {
 		st.note("%s", answer(r))
+		st.notePlan(r.Rebalanced)
 	}
+	st.noteBalance(fx.Save.Notices)
 	st.store(&fx.Save)
 	for _, s := range fx.Serve {
 		if s.Gone {

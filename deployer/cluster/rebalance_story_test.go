@@ -1,0 +1,55 @@
+package cluster
+
+import (
+	"slices"
+	"strings"
+
+	"pacer/apps"
+)
+
+// doBalance does what stories about moves say.
+func (st *story) doBalance(verb string, args []string) bool {
+	switch verb {
+	case "rebalance":
+		if slices.Contains(args, "stop") {
+			st.step(StopRebalance{Request: "r"})
+			return true
+		}
+		ev := Rebalance{Request: "r", DryRun: slices.Contains(args, "dry")}
+		for _, arg := range args {
+			if n, ok := strings.CutPrefix(arg, "max="); ok {
+				ev.Max = st.number(n)
+			}
+		}
+		st.step(ev)
+	default:
+		return false
+	}
+	return true
+}
+
+// notePlan notes the moves of a rebalance, and the loads that they change.
+func (st *story) notePlan(r *Rebalanced) {
+	if r == nil {
+		return
+	}
+	for _, m := range r.Moves {
+		st.note("move   %s: %s", st.names[m.Instance], m.Sentence())
+	}
+	for _, h := range r.Hosts {
+		if h.Before != h.After {
+			st.note("load   %s %s → %s", h.Host, percent(h.Before), percent(h.After))
+		}
+	}
+	if r.More {
+		st.note("more   could be moved")
+	}
+}
+
+func (st *story) noteBalance(notices []apps.Notice) {
+	for _, n := range notices {
+		if n.Type == noticeNotMoved {
+			st.note("stays  %s on %s: %s", st.names[n.Instance.ID], n.Host, n.Message)
+		}
+	}
+}
