@@ -50,7 +50,7 @@ func hostCommand(f *clientFlags) *cobra.Command {
 	})
 	remove.Flags().BoolVar(&lose, "wipe", false, "though it has persistent volumes, which are lost with it")
 	remove.Aliases = []string{"rm"}
-	return noun("host", "Machines with a Docker engine", list, show, cordon, drainCommand(f), uncordon, remove)
+	return noun("host", "Machines with a Docker engine", list, show, cordon, drainCommand(f), uncordon, rebalanceCommand(f), remove)
 }
 
 func taskCommand(f *clientFlags) *cobra.Command {
