@@ -10,8 +10,8 @@ import (
 
 func TestADrainedHostIsEmptiedUnderLoad(t *testing.T) {
 	engines := hosts(t, 3)
-	p := dev(t, engines)
-	p.do("POST", "/v2/apps", hello(t, map[string]any{"instances": 6, "mem": 16}))
+	p := dev(t, engines, "--resources", "cpus:2;mem:2048;ports:[31000-31999]")
+	p.do("POST", "/v2/apps", hello(t, map[string]any{"instances": 6, "cpus": 0.2, "mem": 16}))
 	alone := hello(t, map[string]any{"id": "/alone", "instances": 1, "mem": 16, "constraints": []any{[]any{"hostname", "UNLIKE", "h2"}}})
 	alone["labels"] = map[string]any{"HAPROXY_0_VHOST": "alone.localhost"}
 	p.do("POST", "/v2/apps", alone)
@@ -56,18 +56,27 @@ func TestADrainedHostIsEmptiedUnderLoad(t *testing.T) {
 			t.Errorf("%s was started on the host that is drained", m.app)
 		}
 	}
-	l.more(t, 300)
-	l.clean(t)
-
 	if r := p.cli("host", "uncordon", "h1"); r.code != "0" {
 		t.Fatalf("uncordon exited %s: %s", r.code, r.stderr)
+	}
+	if r := p.cli("host", "rebalance", "--dry-run"); r.code != "0" || !regexp.MustCompile(`/hello +h[23] +h1 +host h`).MatchString(r.stdout) {
+		t.Errorf("a dry run of rebalance exited %s and said\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if r := p.cli("host", "rebalance", "--wait", "--timeout", "2m"); r.code != "0" || !strings.Contains(r.stderr, "the hosts are rebalanced") {
+		t.Fatalf("rebalance exited %s and said\n%s%s", r.code, r.stdout, r.stderr)
+	}
+	if n := len(mustContainers(t, engines[:1], "/hello")); n < 2 {
+		t.Errorf("%d of 8 instances came to the empty one of three hosts", n)
+	}
+	running(t, engines, "/hello", 8)
+	l.more(t, 300)
+	l.clean(t)
+	if r := p.cli("host", "rebalance"); r.code != "0" || !strings.Contains(r.stderr, "nothing to move") {
+		t.Errorf("a second rebalance exited %s and said\n%s%s", r.code, r.stdout, r.stderr)
 	}
 	p.do("PUT", "/v2/apps/hello", map[string]any{"instances": 10})
 	p.deployed()
 	running(t, engines, "/hello", 10)
-	if n := len(mustContainers(t, engines[:1], "/hello")); n == 0 {
-		t.Error("nothing new came to the host that takes part again")
-	}
 }
 
 func TestAPlanChangesNothing(t *testing.T) {
