@@ -6,7 +6,6 @@ import (
 	"pacer/api/wire"
 	"pacer/apps"
 	"pacer/deployer/cluster"
-	"pacer/deployer/placement"
 )
 
 // rebalance moves instances to less loaded hosts, or says which it would move.
@@ -32,7 +31,7 @@ func (d *door) rebalance(w http.ResponseWriter, r *http.Request) error {
 }
 
 func rebalanced(plan *cluster.Rebalanced, dry bool) wire.Rebalance {
-	part := func(load int64) float64 { return float64(load) / placement.LoadAll }
+	part := func(load int64) float64 { return float64(load) / cluster.LoadAll }
 	out := wire.Rebalance{DryRun: dry, Moves: []wire.HostMove{}, Hosts: []wire.HostBalance{}, More: plan.More}
 	for _, m := range plan.Moves {
 		out.Moves = append(out.Moves, wire.HostMove{

@@ -58,6 +58,7 @@ type Instance struct {
 	IP    string `json:"ip,omitempty"`    // of the container; the host's with NetworkHost
 
 	MoveTo   string `json:"moveTo,omitempty"`   // the host that it is being moved to; empty: none
+	MoveNo   int    `json:"moveNo,omitempty"`   // its turn among those that are being moved
 	Replaces string `json:"replaces,omitempty"` // the instance that is being moved, whose place it takes; empty: none
 
 	State       State     `json:"state"`

@@ -63,9 +63,13 @@ func (s *State) reviewMoves(a *app) {
 // moveOn gives instances that are to move a successor, as long as no more than LiveMax
 // live, and lets those go whose successor serves.
 func (s *State) moveOn(a *app, spec *apps.App, c census) {
-	for _, in := range slices.Clone(a.instances) {
+	if len(s.moving) == 0 {
+		return
+	}
+	movers := slices.DeleteFunc(slices.Clone(a.instances), func(in *instance) bool { return in.MoveTo == "" || in.State >= apps.Draining })
+	slices.SortFunc(movers, inTurn)
+	for _, in := range movers {
 		switch {
-		case in.MoveTo == "" || in.State >= apps.Draining:
 		case in.next != nil && s.serving(in.next):
 			s.leave(in, "moved to host "+in.MoveTo+", which has more room")
 		case in.next == nil && c.ready >= spec.Instances && c.live() < spec.LiveMax() && !a.until.After(s.now):
@@ -82,7 +86,7 @@ func (s *State) moveOn(a *app, spec *apps.App, c census) {
 func (s *State) stay(in *instance, why string) {
 	s.tell(apps.Notice{Type: noticeNotMoved, App: in.App, Version: in.Version, Instance: s.copy(in), Host: in.Host, Message: "not moved to host " + in.MoveTo + ": " + why})
 	next := in.next
-	in.MoveTo = ""
+	in.MoveTo, in.MoveNo = "", 0
 	delete(s.moving, in.ID)
 	s.parted(in)
 	if next != nil && next.State == apps.Waiting {
@@ -113,19 +117,16 @@ func (s *State) leaves(in *instance, why string) {
 }
 
 // placeMoved gives the successors of who moves the hosts that were chosen for them,
-// after all others who wait. What does not fit may have to wait for another move; when
-// there is none it stays.
-func (s *State) placeMoved() {
+// after all others who wait. What does not fit may have to wait for moves before it; when
+// there are none it stays. turn reports that, because it is somebody else's turn then.
+func (s *State) placeMoved() (turn bool) {
 	if len(s.moving) == 0 {
-		return
+		return false
 	}
 	successors := slices.DeleteFunc(slices.Clone(s.waiting), func(in *instance) bool { return in.Replaces == "" })
-	slices.SortFunc(successors, func(x, y *instance) int { return cmp.Compare(x.Serial, y.Serial) })
-	type refused struct {
-		in  *instance
-		why string
-	}
-	var no []refused
+	slices.SortFunc(successors, func(x, y *instance) int { return inTurn(s.instances[x.Replaces], s.instances[y.Replaces]) })
+	first := s.firstMove()
+	var refusal string // of the first
 	for _, in := range successors {
 		before := s.instances[in.Replaces]
 		h := s.hosts[before.MoveTo]
@@ -140,17 +141,31 @@ func (s *State) placeMoved() {
 			continue
 		}
 		p, why := s.board.PlaceBeside(before.hold(), h.Name, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role})
-		if why != "" {
-			no = append(no, refused{before, why})
-			continue
-		}
-		s.placed(in, p)
-	}
-	if len(no) > 0 && !s.onTheWay() {
-		for _, r := range no {
-			s.stay(r.in, r.why)
+		switch {
+		case why == "":
+			s.placed(in, p)
+		case before == first:
+			refusal = why
 		}
 	}
+	if refusal != "" && !s.onTheWay() {
+		s.stay(first, refusal)
+		return true
+	}
+	return false
+}
+
+func inTurn(x, y *instance) int { return cmp.Compare(x.MoveNo, y.MoveNo) }
+
+// firstMove is the one whose turn comes before all others: what it needs does not depend
+// on them.
+func (s *State) firstMove() (first *instance) {
+	for _, in := range s.moving {
+		if first == nil || inTurn(in, first) < 0 {
+			first = in
+		}
+	}
+	return first
 }
 
 // onTheWay reports whether a move is under way that makes room when it is done.

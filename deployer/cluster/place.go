@@ -12,8 +12,9 @@ import (
 const noticesPlaced = 3
 
 // place gives hosts to those who wait, once for the whole step: fairness is about
-// everyone. Who was refused is asked for again only when room may have grown.
-func (s *State) place() {
+// everyone. Who was refused is asked for again only when room may have grown. again
+// reports that there may be more to place once all is settled.
+func (s *State) place() (again bool) {
 	if grew := s.board.Grew(); (s.asks || grew) && len(s.waiting) > 0 {
 		s.placeClaimants()
 		asks := make([]placement.Ask, 0, len(s.waiting))
@@ -35,10 +36,11 @@ func (s *State) place() {
 				a.refusal = r
 			}
 		}
-		s.placeMoved()
+		again = s.placeMoved()
 	}
-	s.asks = false
+	s.asks = again
 	s.tellWaits()
+	return again
 }
 
 func (s *State) placed(in *instance, p placement.Allocation) {

@@ -9,13 +9,16 @@ import (
 	"pacer/deployer/placement"
 )
 
+// LoadAll is the load of a host of which one resource is used up.
+const LoadAll = placement.LoadAll
+
 const (
 	movesDefault = 100
 	movesMax     = 1000
 	// moveGain is how much less loaded a move's target has to be with the instance than
-	// its source was with it, in parts of placement.LoadAll. Without it instances would
+	// its source was with it, in parts of LoadAll. Without it instances would
 	// go to and fro for nothing.
-	moveGain  = placement.LoadAll / 20
+	moveGain  = LoadAll / 20
 	probesMax = 200_000 // hosts asked whether they take an instance, by one rebalance
 )
 
@@ -52,7 +55,7 @@ type Rebalanced struct {
 }
 
 // A Move is one instance that changes its host. Loads are in parts of
-// placement.LoadAll, as they are when the moves before it are done.
+// LoadAll, as they are when the moves before it are done.
 type Move struct {
 	Instance             string
 	App                  apps.ID
@@ -73,7 +76,7 @@ func (m Move) Sentence() string {
 }
 
 func percent(load int64) string {
-	const one = placement.LoadAll / 100
+	const one = LoadAll / 100
 	return fmt.Sprintf("%d %%", (load+one/2)/one)
 }
 
@@ -89,9 +92,9 @@ func (s *State) foldRebalance(ev Rebalance) {
 	}
 	plan := s.planMoves(most)
 	if !ev.DryRun {
-		for _, m := range plan.Moves {
+		for i, m := range plan.Moves {
 			in := s.instances[m.Instance]
-			in.MoveTo = m.To
+			in.MoveTo, in.MoveNo = m.To, i+1
 			s.moving[in.ID] = in
 			s.save(in)
 			s.touch(in.app)

@@ -239,8 +239,10 @@ func (s *State) Step(now time.Time, events []Event) (Effects, time.Time) {
 	}
 	s.fireSlots()
 	s.settleAll()
-	s.place()
-	s.settleAll() // what was placed may have moved a deployment
+	for again := true; again; {
+		again = s.place()
+		s.settleAll() // what was placed may have moved a deployment
+	}
 	s.write()
 	wake := s.due.next()
 	if tick := now.Add(time.Second); len(s.hosts)+len(s.balancers) > 0 && (wake.IsZero() || wake.After(tick)) {
