@@ -29,8 +29,8 @@ type (
 		Retry     bool      // Err is the engine's trouble, not the instance's: try again
 		Log       string    // of an Evidence: what the instance printed last, as far as it could be had
 	}
-	// Probed is one answer of a check (index into App.Checks), or of the readiness
-	// check (index ReadyCheckIndex).
+	// Probed is one answer of a check (index into App.Checks), of the readiness check
+	// (index ReadyCheckIndex) or of the gauge (index GaugeIndex).
 	Probed struct {
 		Instance string
 		Check    int
@@ -38,6 +38,8 @@ type (
 		Cause    string // where not OK
 		Ignore   bool   // neither success nor failure (ignoreHttp1xx)
 		Status   int    // of HTTP; 0: there was none
+		Type     string // of HTTP: of its body
+		ExitCode int    // of a command
 		Body     string // the start of it, or of what a command printed
 		Took     time.Duration
 	}
@@ -52,8 +54,12 @@ type (
 	Unwatched struct{ Cause string }
 )
 
-// ReadyCheckIndex is the Check of a Probe for App.Readiness[0].
-const ReadyCheckIndex = -1
+// What is asked where it is none of App.Checks: the Check of a Probe for
+// App.Readiness[0], and for App.Gauge.
+const (
+	ReadyCheckIndex = -1
+	GaugeIndex      = -2
+)
 
 func (Assigned) event()  {}
 func (Listed) event()    {}
@@ -121,4 +127,5 @@ type Probe struct {
 	App      *apps.App
 	Ports    []int
 	IP       string // of the container
+	IP6      string
 }

@@ -267,10 +267,12 @@ func (h *Host) foldProbed(now time.Time, ev Probed) {
 	if in == nil || !in.probed() {
 		return
 	}
-	a := healthcheck.Answer{OK: ev.OK, Ignore: ev.Ignore, Cause: ev.Cause, Status: ev.Status, Body: ev.Body, Took: ev.Took}
+	a := healthcheck.Answer{OK: ev.OK, Ignore: ev.Ignore, Cause: ev.Cause, Status: ev.Status, ContentType: ev.Type, ExitCode: ev.ExitCode, Body: ev.Body, Took: ev.Took}
 	switch {
 	case ev.Check == ReadyCheckIndex && in.readiness != nil:
 		in.readiness.Hear(now, a)
+	case ev.Check == GaugeIndex && in.gauge != nil:
+		in.gauge.Hear(now, a)
 	case ev.Check >= 0 && ev.Check < len(in.checks):
 		// A command runs through the engine: while that is away, it says nothing of the instance.
 		a.Ignore = a.Ignore || !a.OK && !h.listed && in.spec.Checks[ev.Check].Protocol == "COMMAND"

@@ -45,6 +45,7 @@ type instance struct {
 	begun     bool // checks and readiness are made
 	checks    []healthcheck.Verdict
 	readiness *healthcheck.Readiness
+	gauge     *healthcheck.Gauge
 
 	told  apps.InstanceReport // as in the last look for news
 	dirty bool
@@ -70,6 +71,10 @@ func (in *instance) begin(now time.Time) {
 	if len(in.spec.Readiness) > 0 {
 		r := healthcheck.BeginReadiness(in.spec.Readiness[0], now)
 		in.readiness = &r
+	}
+	if in.spec.Gauge != nil {
+		g := healthcheck.BeginGauge(in.spec.Gauge, in.box.Started, now)
+		in.gauge = &g
 	}
 }
 
@@ -200,6 +205,12 @@ func (in *instance) report() apps.InstanceReport {
 		}
 		r.Health = append(r.Health, health)
 	}
+	if in.readiness != nil {
+		r.LastReady = in.readiness.Last()
+	}
+	if in.gauge != nil {
+		r.Reading = in.gauge.Reading()
+	}
 	if in.readiness != nil && r.Message == "" && in.phase == apps.PhaseRunning && !r.Ready && in.readiness.Cause() != "" {
 		r.Message = "not ready yet: " + in.readiness.Cause()
 	}
@@ -211,7 +222,8 @@ func (in *instance) report() apps.InstanceReport {
 func sameNews(a, b apps.InstanceReport) bool {
 	if a.Phase != b.Phase || a.Ready != b.Ready || a.Unknown != b.Unknown || a.Lost != b.Lost ||
 		a.IP != b.IP || !a.Started.Equal(b.Started) || a.ExitCode != b.ExitCode ||
-		a.Message != b.Message || a.Needs != b.Needs || !apps.SameParts(a.Parts, b.Parts) || len(a.Health) != len(b.Health) {
+		a.Message != b.Message || a.Needs != b.Needs || !apps.SameParts(a.Parts, b.Parts) || len(a.Health) != len(b.Health) ||
+		!apps.Same(a.Reading, b.Reading) || !apps.Same(a.LastReady, b.LastReady) {
 		return false
 	}
 	for i, x := range a.Health {

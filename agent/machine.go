@@ -157,6 +157,9 @@ func (h *Host) wake(now time.Time) time.Time {
 		if in.readiness != nil && !in.readiness.Passed() {
 			note(in.readiness.Due())
 		}
+		if in.gauge != nil {
+			note(in.gauge.Due())
+		}
 	}
 	return first
 }

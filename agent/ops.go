@@ -88,16 +88,19 @@ func (a *Agent) list(ctx context.Context) {
 }
 
 func (a *Agent) probe(ctx context.Context, p Probe) {
-	t := healthcheck.Target{Instance: p.Instance, App: p.App, Ports: p.Ports, Addr: a.cfg.Host.Addr, IP: p.IP}
+	t := healthcheck.Target{Instance: p.Instance, App: p.App, Ports: p.Ports, Addr: a.cfg.Host.Addr, IP: p.IP, IP6: p.IP6}
 	var ans healthcheck.Answer
-	if p.Check == ReadyCheckIndex {
+	switch p.Check {
+	case ReadyCheckIndex:
 		ans = a.prober.Ready(ctx, t, p.App.Readiness[0])
-	} else {
+	case GaugeIndex:
+		ans = a.prober.Check(ctx, t, p.App.Gauge.Check())
+	default:
 		ans = a.prober.Check(ctx, t, p.App.Checks[p.Check])
 	}
 	a.send(ctx, Probed{
 		Instance: p.Instance, Check: p.Check, OK: ans.OK, Cause: ans.Cause, Ignore: ans.Ignore,
-		Status: ans.Status, Body: ans.Body, Took: ans.Took,
+		Status: ans.Status, Type: ans.ContentType, ExitCode: ans.ExitCode, Body: ans.Body, Took: ans.Took,
 	})
 }
 

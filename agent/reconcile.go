@@ -108,7 +108,7 @@ func (h *Host) probe(now time.Time, fx *Effects) {
 			continue
 		}
 		ask := func(check int) {
-			fx.Probe = append(fx.Probe, Probe{Instance: in.id, Check: check, App: in.spec, Ports: in.ports, IP: in.box.IP})
+			fx.Probe = append(fx.Probe, Probe{Instance: in.id, Check: check, App: in.spec, Ports: in.ports, IP: in.box.IP, IP6: in.box.IP6})
 		}
 		for i := range in.checks {
 			v := &in.checks[i]
@@ -122,6 +122,10 @@ func (h *Host) probe(now time.Time, fx *Effects) {
 		if r := in.readiness; r != nil && !r.Passed() && !r.Due().After(now) {
 			r.Ask(now)
 			ask(ReadyCheckIndex)
+		}
+		if g := in.gauge; g != nil && !g.Due().After(now) && (h.listed || in.spec.Gauge.Protocol != "COMMAND") {
+			g.Ask(now)
+			ask(GaugeIndex)
 		}
 	}
 }

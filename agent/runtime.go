@@ -25,6 +25,7 @@ type Container struct {
 	OOM      bool      // where not Running: killed for its memory limit
 	MemMax   int64     // that limit, MiB; 0 is Needs.Mem, apps.Unlimited is none
 	IP       string    // of the container; empty with host networking
+	IP6      string    // the same of IPv6
 	// Of a pod: its containers, in order, and whether some of them still run though it
 	// has ended, or run already though not all do.
 	Parts []apps.Part

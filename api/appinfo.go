@@ -128,7 +128,7 @@ func readiness(app *apps.App, instances []apps.Instance) []wire.ReadinessResult 
 	for _, check := range app.Readiness {
 		for i := range instances {
 			if in := &instances[i]; app.Current(in.Version) && in.State == apps.Running {
-				results = append(results, wire.ReadinessResult{Name: check.Name, TaskID: in.TaskID(), Ready: in.WasReady})
+				results = append(results, wire.ReadinessResult{Name: check.Name, TaskID: in.TaskID(), Ready: in.WasReady, LastResponse: wire.FromReadyAnswer(in.LastReady)})
 			}
 		}
 	}

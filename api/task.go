@@ -76,6 +76,9 @@ func task(in *apps.Instance, app *apps.App, hosts map[string]apps.Host) wire.Tas
 			t.HealthCheckResults = append(t.HealthCheckResults, healthResult(h, in.ID))
 		}
 	}
+	if app != nil && in.Reading != nil {
+		t.CheckResult = wire.FromReading(app.Gauge, in.Reading)
+	}
 	return t
 }
 

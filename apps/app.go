@@ -101,6 +101,7 @@ type App struct {
 
 	Checks    []Check      `json:"checks,omitempty"`
 	Readiness []ReadyCheck `json:"readiness,omitempty"`
+	Gauge     *Gauge       `json:"gauge,omitempty"`
 
 	Constraints   []Constraint      `json:"constraints,omitempty"`
 	AcceptedRoles []string          `json:"acceptedRoles,omitempty"` // of hosts; none: "*" and its own, see Takes

@@ -73,6 +73,9 @@ type Instance struct {
 	NotBefore   time.Time `json:"notBefore,omitzero"`    // Waiting: backing off until then
 	Message     string    `json:"message,omitempty"`     // why it is as it is, for people
 	Parts       []Part    `json:"parts,omitempty"`       // of a pod: its containers
+
+	Reading   *Reading     `json:"reading,omitempty"`   // of App.Gauge; nil: none yet
+	LastReady *ReadyAnswer `json:"lastReady,omitempty"` // to App.Readiness, where that keeps it
 }
 
 // PartTaskID is the id of one container of a pod's instance.

@@ -98,6 +98,9 @@ type InstanceReport struct {
 	Message  string    `json:"message,omitempty"` // why it failed, or what it waits for
 	Needs    Resources `json:"needs"`             // what it holds, from its container's labels
 	Parts    []Part    `json:"parts,omitempty"`   // of a pod: its containers
+	// What App.Gauge and App.Readiness heard last; nil: nothing yet.
+	Reading   *Reading     `json:"reading,omitempty"`
+	LastReady *ReadyAnswer `json:"lastReady,omitempty"`
 }
 
 // A Service is the public face of an app: the traffic that is meant for it and

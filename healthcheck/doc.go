@@ -14,7 +14,9 @@ type Answer struct {
 	Ignore bool   // neither success nor failure: nothing was learnt about the instance
 	Cause  string // where not OK, for people; at most CauseMax bytes
 
-	Status int           // of HTTP; 0: there was none
-	Body   string        // the start of it, or of what a command printed; at most BodyMax bytes
-	Took   time.Duration // from the question to the answer, or until it was given up
+	Status      int           // of HTTP; 0: there was none
+	ContentType string        // of HTTP
+	ExitCode    int           // of a command
+	Body        string        // the start of it, or of what a command printed; at most BodyMax bytes
+	Took        time.Duration // from the question to the answer, or until it was given up
 }

@@ -133,7 +133,7 @@ func (p *Prober) ask(ctx context.Context, timeout time.Duration, question func(c
 	case limited.Err() != nil && !a.Ignore:
 		a.Cause = fmt.Sprintf("no answer within %v", timeout)
 	}
-	a.Cause, a.Body = clip(a.Cause, CauseMax), clip(a.Body, BodyMax)
+	a.Cause, a.Body, a.ContentType = clip(a.Cause, CauseMax), clip(a.Body, BodyMax), clip(a.ContentType, CauseMax)
 	return a
 }
 
@@ -167,10 +167,10 @@ func (p *Prober) get(ctx context.Context, base, path string, ignore1xx bool, ok 
 		_, _ = io.CopyN(io.Discard, resp.Body, bodyMax)
 	}
 	if ok(resp.StatusCode) {
-		return Answer{OK: true, Status: resp.StatusCode, Body: string(body)}
+		return Answer{OK: true, Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: string(body)}
 	}
 	return Answer{
-		Status: resp.StatusCode, Body: string(body),
+		Status: resp.StatusCode, ContentType: resp.Header.Get("Content-Type"), Body: string(body),
 		Ignore: ignore1xx && resp.StatusCode < 200,
 		Cause:  fmt.Sprintf("HTTP status %d from GET %s", resp.StatusCode, path),
 	}
@@ -200,7 +200,7 @@ func (p *Prober) command(ctx context.Context, instance, command string) Answer {
 	if line := strings.TrimSpace(output); line != "" {
 		cause += ": " + line
 	}
-	return Answer{Cause: cause, Body: output}
+	return Answer{Cause: cause, Body: output, ExitCode: code}
 }
 
 // inner is the error without what the question already says: method, URL.

@@ -216,8 +216,8 @@ func TestCommandsAreJudgedByTheirExitCode(t *testing.T) {
 		want   Answer
 	}{
 		{"0 is well", 0, "fine", nil, Answer{OK: true}},
-		{"else it is not, and says what it printed", 2, "no master\n", nil, Answer{Cause: "exit code 2: no master"}},
-		{"or nothing", 1, " ", nil, Answer{Cause: "exit code 1"}},
+		{"else it is not, and says what it printed", 2, "no master\n", nil, Answer{Cause: "exit code 2: no master", ExitCode: 2}},
+		{"or nothing", 1, " ", nil, Answer{Cause: "exit code 1", ExitCode: 1}},
 		{"a command that cannot run is a failure", 0, "", errors.New("no such file: /bin/sh"), Answer{Cause: "no such file: /bin/sh"}},
 		{"an engine that is away says nothing", 0, "", fmt.Errorf("%w: gone", ErrUnasked), Answer{Ignore: true, Cause: "the engine could not be asked: gone"}},
 	}

@@ -18,14 +18,21 @@ type Target struct {
 	Ports    []int  // host ports in the order of App.Ports; 0 is none
 	Addr     string // of the host: where its published ports answer
 	IP       string // of the container; empty while it has none, and with host networking
+	IP6      string // the same of IPv6
 }
 
-var errNoIP = errors.New("the container has no address yet")
+var (
+	errNoIP  = errors.New("the container has no address yet")
+	errNoIP6 = errors.New("the container has no IPv6 address: its network must have IPv6 enabled")
+)
 
 // of is the address a check asks (Marathon REST v2, healthChecks: portIndex and
 // port). A port number wins over an index. An index means the host port where there
 // is one, else the container's own port on the container's address.
 func (t Target) of(c apps.Check) (string, error) {
+	if c.IPProtocol == "IPv6" {
+		return t.ofIPv6(c)
+	}
 	if c.Port == 0 {
 		return t.indexed(c.PortIndex)
 	}
@@ -40,6 +47,27 @@ func (t Target) of(c apps.Check) (string, error) {
 	default:
 		return join(t.IP, c.Port), nil
 	}
+}
+
+// ofIPv6 is the address of a check of Mesos' that asks over IPv6: as from inside the
+// instance's network, so it is the container's own port, or this host's.
+func (t Target) ofIPv6(c apps.Check) (string, error) {
+	port := c.Port
+	if port == 0 && c.PortIndex >= 0 && c.PortIndex < len(t.App.Ports) {
+		port = t.App.Ports[c.PortIndex].Container
+		if (port == 0 || t.App.Network == apps.NetworkHost) && c.PortIndex < len(t.Ports) {
+			port = t.Ports[c.PortIndex]
+		}
+	}
+	switch {
+	case port <= 0:
+		return "", fmt.Errorf("the port of index %d has no number: give it a hostPort or a containerPort", c.PortIndex)
+	case t.App.Network == apps.NetworkHost:
+		return join("::1", port), nil
+	case t.IP6 == "":
+		return "", errNoIP6
+	}
+	return join(t.IP6, port), nil
 }
 
 // ofReady is the address a readiness check asks; it names the port.

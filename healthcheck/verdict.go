@@ -134,11 +134,13 @@ type Readiness struct {
 	pace
 	passed bool
 	cause  string
+	keeps  bool
+	last   *apps.ReadyAnswer
 }
 
 // BeginReadiness is the readiness of an instance that runs and was not asked yet.
 func BeginReadiness(r apps.ReadyCheck, now time.Time) Readiness {
-	return Readiness{pace: newPace(r.Interval, r.Timeout, quick, now)}
+	return Readiness{pace: newPace(r.Interval, r.Timeout, quick, now), keeps: r.KeepResponse}
 }
 
 // Due is when the next question is to be put. It means nothing once Passed.
@@ -153,6 +155,9 @@ func (r *Readiness) Ask(now time.Time) { r.ask(now) }
 // Passed reports whether the instance was ready once. It stays so.
 func (r *Readiness) Passed() bool { return r.passed }
 
+// Last is the last answer, where the check keeps it; nil: there is none.
+func (r *Readiness) Last() *apps.ReadyAnswer { return r.last }
+
 // Cause is why the instance has not passed, once that goes on for more than a moment.
 func (r *Readiness) Cause() string { return r.cause }
 
@@ -162,6 +167,9 @@ func (r *Readiness) Hear(now time.Time, a Answer) {
 		return
 	}
 	r.cause = ""
+	if r.keeps && a.Status != 0 {
+		r.last = &apps.ReadyAnswer{Status: a.Status, ContentType: a.ContentType, Body: a.Body}
+	}
 	if a.OK {
 		r.passed = true
 	} else if r.pause >= min(tellingPause, r.interval) {

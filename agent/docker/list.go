@@ -102,6 +102,7 @@ func read(in container.InspectResponse) (c agent.Container, ok bool) {
 		c.Started = t
 	}
 	c.IP = address(in)
+	c.IP6 = address6(in)
 	return c, true
 }
 
@@ -117,6 +118,19 @@ func address(in container.InspectResponse) string {
 	for _, name := range slices.Sorted(maps.Keys(nets)) {
 		if n := nets[name]; n != nil && n.IPAddress != "" {
 			return n.IPAddress
+		}
+	}
+	return ""
+}
+
+// address6 is the container's address of IPv6, if a network of its gives any.
+func address6(in container.InspectResponse) string {
+	if in.NetworkSettings == nil {
+		return ""
+	}
+	for _, name := range slices.Sorted(maps.Keys(in.NetworkSettings.Networks)) {
+		if n := in.NetworkSettings.Networks[name]; n != nil && n.GlobalIPv6Address != "" {
+			return n.GlobalIPv6Address
 		}
 	}
 	return ""

@@ -61,6 +61,7 @@ type Task struct {
 	Region             string         `json:"region,omitzero"`
 	Zone               string         `json:"zone,omitzero"`
 	Role               string         `json:"role"`
+	CheckResult        *CheckResult   `json:"checkResult,omitzero"`
 }
 
 // An IP is one address of a task.
@@ -120,6 +121,8 @@ type ReadinessResult struct {
 	Name   string `json:"name"`
 	TaskID string `json:"taskId"`
 	Ready  bool   `json:"ready"`
+	// LastResponse is there where the check preserves it.
+	LastResponse *ReadinessResponse `json:"lastResponse,omitzero"`
 }
 
 // TasksStats counts tasks by how old they are; a part without tasks is absent.

@@ -47,7 +47,7 @@ type App struct {
 
 	HealthChecks    []HealthCheck    `json:"healthChecks,omitzero"`
 	ReadinessChecks []ReadinessCheck `json:"readinessChecks,omitzero" rule:"maxItems=1"`
-	Check           json.RawMessage  `json:"check,omitzero" rule:"object"`
+	Check           *AppCheck        `json:"check,omitzero"`
 
 	Dependencies        []string             `json:"dependencies,omitzero"`
 	UpgradeStrategy     *UpgradeStrategy     `json:"upgradeStrategy,omitzero"`

@@ -38,6 +38,7 @@ func FromSpec(app *apps.App) App {
 		KillSelection:  new("YOUNGEST_FIRST"),
 		Labels:         orEmpty(app.Labels),
 		ResourceLimits: fromLimits(app.Limits),
+		Check:          fromGauge(app.Gauge),
 	}
 	if app.TTY {
 		a.TTY = new(true)
@@ -194,7 +195,7 @@ func FromCheck(c apps.Check) HealthCheck {
 func (a *App) fromEcho(app *apps.App) {
 	fields := map[string]any{
 		"executor": &a.Executor, "executorResources": &a.ExecutorResources,
-		"check": &a.Check, "secrets": &a.Secrets, "residency": &a.Residency, "networks": &a.Networks, "env": &a.Env,
+		"secrets": &a.Secrets, "residency": &a.Residency, "networks": &a.Networks, "env": &a.Env,
 	}
 	for name, v := range app.Echo {
 		if field, ok := fields[name]; ok {

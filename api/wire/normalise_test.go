@@ -201,11 +201,11 @@ func TestOldFormsAreAnsweredInTheNewForm(t *testing.T) {
 			want: map[string]string{"constraints": `[["hostname","UNIQUE"],["rack","GROUP_BY","3"]]`},
 		},
 		{
-			name: "what Pacer does not act on comes back", body: `{"id":"/a","cmd":"sleep 1","executor":"//cmd","tty":true,"executorResources":{"cpus":0.2},
-				"resourceLimits":{"cpus":2,"mem":"unlimited"},"check":{"tcp":{"port":1}},"residency":{"taskLostBehavior":"WAIT_FOREVER"}}`,
+			name: "what is seldom used comes back", body: `{"id":"/a","cmd":"sleep 1","executor":"//cmd","tty":true,"executorResources":{"cpus":0.2},
+				"resourceLimits":{"cpus":2,"mem":"unlimited"},"check":{"tcp":{}},"residency":{"taskLostBehavior":"WAIT_FOREVER"}}`,
 			want: map[string]string{
 				"executor": `"//cmd"`, "tty": `true`, "executorResources": `{"cpus":0.2}`, "resourceLimits": `{"cpus":2,"mem":"unlimited"}`,
-				"check": `{"tcp":{"port":1}}`, "residency": `{"relaunchEscalationTimeoutSeconds":3600,"taskLostBehavior":"WAIT_FOREVER"}`,
+				"check": `{"tcp":{"portIndex":0},"intervalSeconds":60,"timeoutSeconds":20,"delaySeconds":15}`, "residency": `{"relaunchEscalationTimeoutSeconds":3600,"taskLostBehavior":"WAIT_FOREVER"}`,
 			},
 		},
 		{

@@ -229,7 +229,7 @@ func survive(t testing.TB, text []byte) {
 var seeds = []string{
 	shop, `{"id":"/a","cmd":"sleep 1"}`, `{"id":"/a","cmd":"sleep 1","ports":[1,2],"uris":["x.zip"],"unreachableStrategy":"disabled"}`,
 	`{"ipAddress":{"networkName":"n","discovery":{"ports":[{"number":1,"name":"a"}]}},"cmd":"sleep 1"}`,
-	`{"container":{"docker":{"image":"i","network":"USER"}},"resourceLimits":{"cpus":"unlimited"},"residency":{},"check":{"a":[1,{"b":null}]}}`,
+	`{"container":{"docker":{"image":"i","network":"USER"}},"resourceLimits":{"cpus":"unlimited"},"residency":{},"check":{"tcp":{"portIndex":0},"a":[1,{"b":null}]}}`,
 	`{"container":{"type":"MESOS","volumes":[{"containerPath":"d","persistent":{"size":1}},{"containerPath":"s","secret":"s"}]},"cmd":"sleep 1"}`,
 	`{"env":{"A":{"secret":"s"}},"secrets":{"s":{"source":"x"}},"cmd":"sleep 1","gpus":2,"readinessChecks":[{"portName":"default"}]}`,
 }

@@ -29,6 +29,7 @@ func (a *App) Spec(s Settings) (*apps.App, error) {
 		},
 		Limits:        a.ResourceLimits.spec(),
 		TTY:           value(a.TTY, false),
+		Gauge:         a.Check.spec(),
 		Cmd:           value(a.Cmd, ""),
 		Args:          orNil(a.Args),
 		User:          value(a.User, ""),
@@ -187,7 +188,6 @@ func (a *App) specEcho(app *apps.App) {
 	}
 	keep("executor", *a.Executor != "", a.Executor)
 	keep("executorResources", a.ExecutorResources != nil, a.ExecutorResources)
-	keep("check", a.Check != nil, a.Check)
 	keep("secrets", len(a.Secrets) > 0, a.Secrets)
 	keep("residency", a.Residency != nil, a.Residency)
 	keep("networks", slices.ContainsFunc(a.Networks, func(n Network) bool { return len(n.Labels) > 0 }), a.Networks)

@@ -25,6 +25,7 @@ func (a *App) validate(s Settings) error {
 	a.checkPorts(&f)
 	a.checkContainer(s, &f)
 	a.checkHealth(&f)
+	a.Check.check(a.ports(), &f)
 	a.checkReadiness(&f)
 	for i, c := range a.Constraints {
 		f.checkConstraint(c, index("/constraints", i))

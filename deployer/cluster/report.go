@@ -202,6 +202,7 @@ func (s *State) judge(in *instance, run apps.InstanceReport) {
 	if in.State < apps.Running || in.State > apps.Draining || run.Unknown {
 		return
 	}
+	s.foldReadings(in, run)
 	changed := in.IP != run.IP || in.Ready != run.Ready || !reflect.DeepEqual(in.Health, run.Health)
 	if !changed {
 		return
@@ -223,6 +224,19 @@ func (s *State) judge(in *instance, run apps.InstanceReport) {
 		s.penalise(in)
 		s.countFailure(in, "unhealthy: "+run.Health[i].Cause)
 		s.leave(in, "unhealthy: "+run.Health[i].Cause)
+	}
+}
+
+// foldReadings takes over what is only told: nothing follows from it.
+func (s *State) foldReadings(in *instance, run apps.InstanceReport) {
+	if run.LastReady != nil && !apps.Same(in.LastReady, run.LastReady) {
+		in.LastReady = run.LastReady
+		s.save(in)
+	}
+	if run.Reading != nil && !apps.Same(in.Reading, run.Reading) {
+		in.Reading = run.Reading
+		s.save(in)
+		s.tellTasks(apps.Notice{Type: "status_update_event", App: in.App, Version: in.Version, Instance: s.copy(in), Status: "TASK_RUNNING", Host: in.Host, Message: "its check answered differently"})
 	}
 }
 
