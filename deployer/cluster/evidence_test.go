@@ -125,6 +125,15 @@ func TestWhyInstancesWaitAddsUpToTheHosts(t *testing.T) {
 					rt.Fatalf("%s waits, and nothing is said that would help: %s", id, wait.Sentence())
 				}
 			}
+			for _, in := range w.s.waiting { // a look at every host finds none that takes it
+				refused := 0
+				for _, reason := range w.s.board.Explain(in.spec).Reasons {
+					refused += reason.Hosts
+				}
+				if hosts := w.s.board.Hosts(); refused != hosts && !in.NotBefore.After(w.now) {
+					rt.Fatalf("%s waits, but %d of %d hosts would take it: %s", in.ID, hosts-refused, hosts, in.app.wait.Sentence())
+				}
+			}
 		}
 		size := map[string]int64{"h1": 300, "h2": 500, "h3": 800, "h4": 1000}
 		name := rapid.SampledFrom([]string{"h1", "h2", "h3", "h4"})
@@ -136,6 +145,7 @@ func TestWhyInstancesWaitAddsUpToTheHosts(t *testing.T) {
 					w.hosts[n] = &fakeHost{runs: map[string]apps.InstanceReport{}, Report: apps.Report{Boot: 1, Host: apps.Host{
 						Name: n, Addr: n, Total: apps.Resources{CPU: size[n], Mem: 4096}, Ports: []apps.Range{{First: 31000, Last: 31003}}}}}
 				}
+				w.hosts[n].Host.Role = rapid.SampledFrom([]string{"", "", "", "public"}).Draw(rt, "role")
 				w.report(n)
 			},
 			"put": func(rt *rapid.T) {
@@ -145,7 +155,13 @@ func TestWhyInstancesWaitAddsUpToTheHosts(t *testing.T) {
 				if rapid.Bool().Draw(rt, "unique") {
 					spec.Constraints = []apps.Constraint{{Field: "hostname", Operator: "UNIQUE"}}
 				}
+				spec.AcceptedRoles = rapid.SampledFrom([][]string{nil, nil, {"public"}, {"public", "*"}}).Draw(rt, "accepted roles")
 				w.step(Change{Deployment: fmt.Sprint("d", w.s.seq), Force: true, Put: []PutApp{{App: spec}}})
+			},
+			"kill": func(rt *rapid.T) {
+				if all := sortedKeys(w.s.instances); len(all) > 0 {
+					w.step(Kill{Instances: []string{rapid.SampledFrom(all).Draw(rt, "victim")}})
+				}
 			},
 			"cordon": func(rt *rapid.T) {
 				w.step(Cordon{Host: name.Draw(rt, "host"), On: rapid.Bool().Draw(rt, "on")})

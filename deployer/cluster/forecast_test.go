@@ -8,26 +8,6 @@ import (
 	"pacer/apps"
 )
 
-// stored is the world as the store would have it.
-func (w *world) stored() Stored {
-	var out Stored
-	out.Cluster, out.Serial, out.Seq = w.s.cluster, w.s.serial, w.s.seq
-	for _, id := range sortedKeys(w.s.apps) {
-		out.Apps = append(out.Apps, w.s.apps[id].spec)
-	}
-	for _, id := range sortedKeys(w.s.instances) {
-		in := w.s.instances[id]
-		out.Instances, out.Specs = append(out.Instances, in.Instance), append(out.Specs, in.spec)
-	}
-	for _, d := range w.s.order {
-		out.Deployments = append(out.Deployments, d.Deployment)
-	}
-	for _, name := range sortedKeys(w.s.hosts) {
-		out.Hosts = append(out.Hosts, w.s.hosts[name].Host)
-	}
-	return out
-}
-
 func TestAForecastSaysWhatTheDeploymentThenDoes(t *testing.T) {
 	w := newWorld(t, "h1", "h2")
 	w.put(web(4))
@@ -36,7 +16,7 @@ func TestAForecastSaysWhatTheDeploymentThenDoes(t *testing.T) {
 	next.Env = map[string]string{"V": "2"}
 	next.Upgrade = apps.Upgrade{HealthyMin: 0.75, OverMax: 0.25}
 	change := Change{Deployment: "d9", Put: []PutApp{{App: next}}}
-	before := w.stored()
+	before := w.s.stored()
 
 	f, err := Foresee(before, change, w.now)
 
@@ -46,7 +26,7 @@ func TestAForecastSaysWhatTheDeploymentThenDoes(t *testing.T) {
 	if a := f.Apps[0]; a.Least < 3 || a.Most > 5 || a.ReadyMin < 3 || len(a.Placed) != 4 || a.Old.Env["V"] != "" || a.New.Env["V"] != "2" {
 		t.Fatalf("want 3 to 5 live and 4 placed, got %+v", a)
 	}
-	if !reflect.DeepEqual(before, w.stored()) {
+	if !reflect.DeepEqual(before, w.s.stored()) {
 		t.Fatal("looking ahead changed what is")
 	}
 	placed := map[string]int{}
@@ -70,7 +50,7 @@ func TestAForecastOfWhatFitsNowhereSaysWhy(t *testing.T) {
 	big := web(1)
 	big.Needs.CPU = 9000
 
-	f, err := Foresee(w.stored(), Change{Put: []PutApp{{App: big}}}, w.now)
+	f, err := Foresee(w.s.stored(), Change{Put: []PutApp{{App: big}}}, w.now)
 
 	if err != nil || !f.Stalls || !strings.Contains(f.Reason, "2 hosts: 2 too little cpu (needs 9, most free 4)") {
 		t.Fatalf("want a stall with its reason, got %+v, %v", f, err)
@@ -82,7 +62,7 @@ func TestAForecastOfNoDifferenceSaysSo(t *testing.T) {
 	w.put(web(1))
 	w.settle()
 
-	f, err := Foresee(w.stored(), Change{Put: []PutApp{{App: web(1)}}}, w.now)
+	f, err := Foresee(w.s.stored(), Change{Put: []PutApp{{App: web(1)}}}, w.now)
 
 	if err != nil || f.Changes || f.Stalls {
 		t.Fatalf("want no change, got %+v, %v", f, err)

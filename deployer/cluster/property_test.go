@@ -19,6 +19,7 @@ type slowWorld struct {
 	hosts     []*slowHost
 	balancers []*apps.Serving
 	services  map[apps.ID]apps.Stamp
+	watch     func(*slowWorld) // after each step; nil: nobody does
 }
 
 type slowHost struct {
@@ -47,6 +48,9 @@ func (w *slowWorld) step(events ...Event) {
 	w.take(w.s.Step(w.now, events))
 	if err := w.s.Check(); err != nil {
 		w.t.Fatal(err)
+	}
+	if w.watch != nil {
+		w.watch(w)
 	}
 	if fx, _ := w.s.Step(w.now, nil); !fx.Empty() {
 		w.t.Fatalf("a step without news does something: %+v", fx)
@@ -277,23 +281,28 @@ func TestTheLastWordComesTrue(t *testing.T) {
 
 // succeed replaces the State by that of a next leader.
 func (w *slowWorld) succeed() {
-	old := w.s
-	stored := Stored{Cluster: old.cluster, Serial: old.serial, Seq: old.seq}
-	for _, id := range sortedKeys(old.apps) {
-		stored.Apps = append(stored.Apps, old.apps[id].spec)
+	stored := w.s.stored()
+	w.s = New(stored, w.s.epoch+1, w.now)
+	w.services = map[apps.ID]apps.Stamp{}
+	w.step()
+}
+
+// stored is what the store would have.
+func (s *State) stored() Stored {
+	stored := Stored{Cluster: s.cluster, Serial: s.serial, Seq: s.seq}
+	for _, id := range sortedKeys(s.apps) {
+		stored.Apps = append(stored.Apps, s.apps[id].spec)
 	}
-	for _, id := range sortedKeys(old.instances) {
-		in := old.instances[id]
+	for _, id := range sortedKeys(s.instances) {
+		in := s.instances[id]
 		stored.Instances = append(stored.Instances, in.Instance)
 		stored.Specs = append(stored.Specs, in.spec)
 	}
-	for _, d := range old.order {
+	for _, d := range s.order {
 		stored.Deployments = append(stored.Deployments, d.Deployment)
 	}
-	for _, name := range sortedKeys(old.hosts) {
-		stored.Hosts = append(stored.Hosts, old.hosts[name].Host)
+	for _, name := range sortedKeys(s.hosts) {
+		stored.Hosts = append(stored.Hosts, s.hosts[name].Host)
 	}
-	w.s = New(stored, old.epoch+1, w.now)
-	w.services = map[apps.ID]apps.Stamp{}
-	w.step()
+	return stored
 }
