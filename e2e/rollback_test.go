@@ -144,7 +144,7 @@ func TestAVersionThatDoesNotWorkIsRolledBackByItself(t *testing.T) {
 	}
 	l.more(t, 300)
 	for _, c := range cases {
-		h.bounds("/"+c.id, "pacer/hello:1", 2, 3)
+		h.bounds("/"+c.id, "pacer/hello:1", 2, 2)
 		h.bounds("/"+c.id, "", 2, 3)
 	}
 	if n := l.answered("crash") + l.answered("sick"); n > 0 {
@@ -175,6 +175,6 @@ func TestAPlainPutTriesOn(t *testing.T) {
 	p.do("DELETE", fmt.Sprintf("/v2/deployments/%v", id), nil)
 	p.deployed()
 	l.more(t, 300)
-	h.bounds("/crash", "pacer/hello:1", 2, 3)
+	h.bounds("/crash", "pacer/hello:1", 2, 2)
 	l.clean(t)
 }
