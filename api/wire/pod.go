@@ -329,9 +329,7 @@ func (p *Pod) specContainer(a *apps.App, i int, f *faults) {
 	switch {
 	case c.Exec != nil:
 		out.Shell, out.Argv, out.Override = value(c.Exec.Command.Shell, ""), orNil(c.Exec.Command.Argv), orValue(c.Exec.OverrideEntrypoint, false)
-		if (out.Shell == "") == (len(out.Argv) == 0) {
-			f.fail(at+"/exec/command", "must be one of shell and argv")
-		}
+		c.Exec.Command.check(at+"/exec/command", f)
 	case c.Image == nil:
 		f.fail(at, "must have an image or something to execute")
 	}
@@ -389,6 +387,12 @@ func (p *Pod) specEndpoint(a *apps.App, e PodEndpoint, at string, f *faults) {
 	a.Ports = append(a.Ports, port)
 }
 
+func (c PodCommand) check(at string, f *faults) {
+	if (c.Shell == nil) == (len(c.Argv) == 0) {
+		f.fail(at, "must be one of shell and argv")
+	}
+}
+
 func sharesProtocol(a, b apps.Port) bool { return a.TCP() && b.TCP() || a.UDP() && b.UDP() }
 
 func specPodCheck(a *apps.App, c *PodContainer, first int, at string, f *faults) {
@@ -418,6 +422,7 @@ func specPodCheck(a *apps.App, c *PodContainer, first int, at string, f *faults)
 	}
 	if h.Exec != nil {
 		kinds++
+		h.Exec.Command.check(at+"/exec/command", f)
 		check.Protocol, check.Command = "COMMAND", value(h.Exec.Command.Shell, "")
 		if len(h.Exec.Command.Argv) > 0 {
 			check.Command = quoteAll(h.Exec.Command.Argv)
