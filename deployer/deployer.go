@@ -35,13 +35,14 @@ type Post interface {
 
 // A Config is what a Deployer works with.
 type Config struct {
-	Name      string        // of this server, for the others
-	URL       string        // of its API, where followers send requests
-	Store     *store.DB     //
-	Post      Post          //
-	TTL       time.Duration // of the lease; 0 is 3 s
-	Committed func()        // called after each commit with notices; must not block; may be nil
-	Log       *slog.Logger  // nil is slog.Default
+	Name           string        // of this server, for the others
+	URL            string        // of its API, where followers send requests
+	Store          *store.DB     //
+	Post           Post          //
+	TTL            time.Duration // of the lease; 0 is 3 s
+	DeploymentsMax int           // running at once; 0 is 100
+	Committed      func()        // called after each commit with notices; must not block; may be nil
+	Log            *slog.Logger  // nil is slog.Default
 }
 
 // A Deployer leads the cluster, or waits to.
@@ -128,6 +129,7 @@ func (d *Deployer) lead(ctx context.Context) error {
 		return fmt.Errorf("load the state: %w", err)
 	}
 	t := &term{epoch: lease.Epoch, lease: lease, view: newView(stored), inbox: make(chan cluster.Event, inboxMax), done: make(chan struct{})}
+	stored.DeploymentsMax = d.cfg.DeploymentsMax
 	state := cluster.New(stored, lease.Epoch, time.Now())
 	d.leader.Store(&Leader{Name: d.cfg.Name, URL: d.cfg.URL, Epoch: lease.Epoch, Self: true})
 	d.term.Store(t)

@@ -3,6 +3,7 @@ package deployer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"path/filepath"
 	"sync"
@@ -51,12 +52,22 @@ func (m *mailbox) lastAssigned() (instances int) {
 // lead runs a deployer on a store of its own until the end of the test.
 func lead(t *testing.T) (*Deployer, *store.DB, *mailbox) {
 	t.Helper()
+	post := &mailbox{}
+	d := leadWith(t, Config{Post: post})
+	return d, d.cfg.Store, post
+}
+
+func leadWith(t *testing.T, c Config) *Deployer {
+	t.Helper()
 	db, err := store.Open(t.Context(), "sqlite:"+filepath.Join(t.TempDir(), "pacer.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	post := &mailbox{}
-	d := New(Config{Name: "s1", URL: "http://s1", Store: db, Post: post, Log: slog.New(slog.DiscardHandler)})
+	c.Name, c.URL, c.Store, c.Log = "s1", "http://s1", db, slog.New(slog.DiscardHandler)
+	if c.Post == nil {
+		c.Post = &mailbox{}
+	}
+	d := New(c)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
 	go func() { ended <- d.Run(ctx) }()
@@ -70,7 +81,7 @@ func lead(t *testing.T) (*Deployer, *store.DB, *mailbox) {
 		}
 	})
 	eventually(t, "leadership", func() bool { return d.View() != nil })
-	return d, db, post
+	return d
 }
 
 func eventually(t *testing.T, what string, ok func() bool) {
@@ -267,5 +278,28 @@ func TestANewTermKeepsOldInstancesOnTheirOwnSpec(t *testing.T) {
 	})
 	if assigned != "the old one" {
 		t.Fatalf("the old instance was assigned %q", assigned)
+	}
+}
+
+func TestNoMoreDeploymentsRunThanMay(t *testing.T) {
+	for at, max := range map[string]int{"the default": 0, "another number": 3} {
+		want := max
+		if max == 0 {
+			want = 100
+		}
+		d := leadWith(t, Config{DeploymentsMax: max})
+		started := 0
+		var err error
+		for ; err == nil && started <= want; started++ {
+			_, err = d.Submit(t.Context(), func(request string) cluster.Event {
+				app := web(1)
+				app.ID = apps.ID(fmt.Sprintf("/web%d", started))
+				return cluster.Change{Request: request, Deployment: fmt.Sprint("d", started), Put: []cluster.PutApp{{App: app}}}
+			})
+		}
+		var refused *apps.Error
+		if started != want+1 || !errors.As(err, &refused) || refused.Kind != apps.Forbidden {
+			t.Errorf("%s: want %d deployments and the next one refused, got %d and %v", at, want, started-1, err)
+		}
 	}
 }

@@ -14,5 +14,6 @@ func (d *Deployer) Foresee(ctx context.Context, c cluster.Change) (cluster.Forec
 	if err != nil {
 		return cluster.Forecast{}, err
 	}
+	stored.DeploymentsMax = d.cfg.DeploymentsMax
 	return cluster.Foresee(stored, c, time.Now())
 }

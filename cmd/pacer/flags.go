@@ -31,6 +31,7 @@ type nodeConfig struct {
 	Upstream string
 
 	Postgres     string
+	Deployments  int
 	SQLite       string
 	NATS         string
 	NATSListen   string
@@ -58,6 +59,7 @@ func (c *nodeConfig) apiFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.HTTP, "http", "127.0.0.1:8080", "address of the REST API, the web UI and /metrics")
 	f.StringVar(&c.Advertise, "advertise", "", "URL of this server's API for the other servers (default: http:// and --http)")
+	f.IntVar(&c.Deployments, "max-running-deployments", 100, "deployments that may run at once, as Marathon's flag of that name; 0: 100")
 }
 
 func (c *nodeConfig) lbFlags(cmd *cobra.Command) {
@@ -132,6 +134,9 @@ func (c *nodeConfig) resolve() error {
 				return usageError("--%s %s can be reached from other machines, and nothing asks who calls: say --insecure if that is what you want, or listen on 127.0.0.1", flag, addr)
 			}
 		}
+	}
+	if c.Deployments < 0 {
+		return usageError("--max-running-deployments: %d is negative", c.Deployments)
 	}
 	dir, err := filepath.Abs(c.DataDir)
 	if err != nil {

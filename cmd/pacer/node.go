@@ -168,7 +168,7 @@ func (n *node) openDeployer() {
 		url = "http://" + n.cfg.HTTP
 	}
 	d := deployer.New(deployer.Config{
-		Name: n.cfg.Name + "-" + uuid.NewString()[:8], URL: url, Store: n.db, Post: n.conn, Committed: outbox.Poke, Log: n.log,
+		Name: n.cfg.Name + "-" + uuid.NewString()[:8], URL: url, Store: n.db, Post: n.conn, Committed: outbox.Poke, DeploymentsMax: n.cfg.Deployments, Log: n.log,
 	})
 	n.deployer = d
 	subscribe(n, n.conn.OnReport, func(r apps.Report) { d.Tell(cluster.Reported{Report: r}) })

@@ -192,6 +192,8 @@ type Stored struct {
 	Claims      []apps.Claim
 	Roles       []apps.Role
 	Answers     []apps.Answer // oldest first
+
+	DeploymentsMax int // running at once; not stored: whoever loads sets it; 0: 100, Marathon's default
 }
 
 // A Reply answers the request of that name; a nil Err is yes.

@@ -14,7 +14,7 @@ import (
 
 // Marathon's bounds.
 const (
-	deploymentsMax = 100 // running at once
+	deploymentsMax = 100 // running at once, unless State.deploymentsMax says otherwise
 	servicePortMin = 10000
 	servicePortMax = 20000
 )
@@ -353,8 +353,8 @@ func (s *State) unlock(c Change, d *deployment) error {
 		}
 		return locked
 	}
-	if len(s.order)-len(holders) >= deploymentsMax && len(d.Steps) > 0 {
-		return apps.Errorf(apps.Forbidden, "Max number (%d) of running deployments is achieved. Wait for existing deployments to complete or cancel one using force=true parameter.", deploymentsMax)
+	if len(s.order)-len(holders) >= s.deploymentsMax && len(d.Steps) > 0 {
+		return apps.Errorf(apps.Forbidden, "Max number (%d) of running deployments is achieved. Wait for existing deployments to complete or cancel one using force=true parameter.", s.deploymentsMax)
 	}
 	for _, h := range holders {
 		if h == s.failing {

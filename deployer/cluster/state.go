@@ -36,6 +36,8 @@ type State struct {
 	revision uint64 // of the last letter
 	began    time.Time
 
+	deploymentsMax int // running at once
+
 	apps         map[apps.ID]*app
 	instances    map[string]*instance
 	hosts        map[string]*host
@@ -158,7 +160,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		apps: map[apps.ID]*app{}, instances: map[string]*instance{}, hosts: map[string]*host{},
 		balancers: map[string]*balancer{}, deployments: map[string]*deployment{}, ports: map[int][]apps.ID{},
 		board: placement.NewBoard(), waited: map[apps.ID]*app{}, evident: map[string]bool{},
-		claims: map[string]*claim{}, moving: map[string]*instance{},
+		claims: map[string]*claim{}, moving: map[string]*instance{}, deploymentsMax: cmp.Or(stored.DeploymentsMax, deploymentsMax),
 	}
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {
