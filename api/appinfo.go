@@ -42,14 +42,13 @@ func embeds(r *http.Request) (e embed) {
 	return e
 }
 
-// A lookup is a view for one request, with what many apps share looked up once.
+// A lookup is a view for one request.
 type lookup struct {
 	View
-	hosts map[string]apps.Host
-	now   time.Time
+	now time.Time
 }
 
-func look(v View) *lookup { return &lookup{View: v, hosts: hostsByName(v), now: time.Now()} }
+func look(v View) *lookup { return &lookup{View: v, now: time.Now()} }
 
 // info is an app with what is known of it now.
 func (l *lookup) info(app *apps.App, e embed) wire.AppInfo {
@@ -88,7 +87,7 @@ func (l *lookup) info(app *apps.App, e embed) wire.AppInfo {
 func (l *lookup) tasks(app *apps.App, instances []apps.Instance) []wire.Task {
 	tasks := make([]wire.Task, len(instances))
 	for i := range instances {
-		tasks[i] = task(&instances[i], app, l.hosts)
+		tasks[i] = task(&instances[i], app, l)
 	}
 	return tasks
 }

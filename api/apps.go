@@ -34,20 +34,45 @@ func (d *door) listApps(w http.ResponseWriter, r *http.Request) error {
 	}
 	e := embeds(r)
 	e.counts, e.deployments = true, true
+	if !e.taskStats { // it tells ages: of it nothing can be kept
+		return d.keptApps(w, r, v, e, keep)
+	}
 	out := wire.Apps{Apps: []wire.AppInfo{}}
 	for _, app := range v.Apps() {
-		if keep(app) {
+		if keep == nil || keep(app) {
 			out.Apps = append(out.Apps, v.info(app, e))
 		}
 	}
 	return d.ok(w, out)
 }
 
+var appsHead, appsTail = newPart([]byte(`{"apps":[`)), newPart([]byte("]}\n"))
+
+// keptApps answers from what was rendered before, as far as it still holds.
+func (d *door) keptApps(w http.ResponseWriter, r *http.Request, v *lookup, e embed, keep func(*apps.App) bool) error {
+	p, err := d.page(v, rollKey{of: "apps", parts: e}, appsHead, appsTail, func(app *apps.App) ([]byte, error) {
+		if app.Pod != nil {
+			return nil, nil
+		}
+		return encoded(v.info(app, e))
+	})
+	if err != nil {
+		return err
+	}
+	if keep == nil {
+		return d.writeParts(w, r, p.parts, p.zipped)
+	}
+	return d.writeSome(w, p, appsHead, appsTail, keep)
+}
+
 // appFilter is the filter of cmd, id and label. The first two are substrings,
-// whatever their case.
+// whatever their case. nil: all are wanted.
 func appFilter(r *http.Request) (func(*apps.App) bool, error) {
 	q := r.URL.Query()
 	cmd, id := strings.ToLower(q.Get("cmd")), strings.ToLower(q.Get("id"))
+	if cmd == "" && id == "" && q.Get("label") == "" {
+		return nil, nil
+	}
 	var labels selector
 	if text := q.Get("label"); text != "" {
 		var err error
@@ -66,13 +91,26 @@ func (d *door) getApp(path []string) answer {
 		if err != nil {
 			return err
 		}
-		app, ok := v.App(appID(path))
-		if !ok {
-			return noApp(appID(path))
-		}
 		e := embeds(r)
 		e.counts, e.tasks, e.deployments, e.lastTaskFailure = true, true, true, true
-		return d.ok(w, wire.OneApp{App: v.info(app, e)})
+		key := keptKey{appID(path), e}
+		revision := v.Revision(key.app) // before what it stands for
+		p, ok := d.answers.get(key, revision)
+		if !ok {
+			app, ok := v.App(key.app)
+			if !ok {
+				return noApp(key.app)
+			}
+			text, err := encoded(wire.OneApp{App: v.info(app, e)})
+			if err != nil {
+				return err
+			}
+			p = newPart(append(text, '\n'))
+			if !e.taskStats { // it tells ages
+				d.answers.put(key, revision, p)
+			}
+		}
+		return d.writeParts(w, r, []*part{p}, func() []byte { return gzipped([]*part{p}) })
 	}
 }
 

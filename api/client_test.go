@@ -9,7 +9,6 @@ import (
 	"net/http/httptest"
 	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -268,14 +267,14 @@ func TestAFirstConnectionThatIsRefusedIsAnError(t *testing.T) {
 	}
 }
 
-func TestAListenerThatDoesNotReadIsCut(t *testing.T) {
-	l := newLedger()
-	server := serve(t, l.config())
+// deaf opens an event stream and never reads it.
+func deaf(t *testing.T, server *httptest.Server, l *ledger) {
+	t.Helper()
 	conn, err := net.Dial("tcp", server.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer conn.Close()
+	t.Cleanup(func() { conn.Close() })
 	if _, err := conn.Write([]byte("GET /v2/events HTTP/1.1\r\nHost: x\r\nAccept: text/event-stream\r\n\r\n")); err != nil {
 		t.Fatal(err)
 	}
@@ -284,15 +283,44 @@ func TestAListenerThatDoesNotReadIsCut(t *testing.T) {
 		defer l.mu.Unlock()
 		return len(l.listeners) == 1
 	})
-	var sent atomic.Int64
+}
+
+func TestAListenerThatDoesNotReadIsCut(t *testing.T) {
+	l := newLedger()
+	c := l.config()
+	c.StreamWait = 100 * time.Millisecond
+	deaf(t, serve(t, c), l)
 	big := strings.Repeat("x", 64<<10)
-	eventually(t, "the one who does not read is cut", func() bool { // its socket is full, then its channel
-		for range 100 {
-			l.tell(apps.Notice{Seq: uint64(sent.Add(1)), Type: "group_change_failed", Message: big})
-		}
+	seq := uint64(0)
+	eventually(t, "the one who does not read is cut", func() bool { // its socket is full
+		seq++
+		l.tell(apps.Notice{Seq: seq, Type: "group_change_failed", Message: big})
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.notices = nil
 		return len(l.listeners) == 0
 	})
+}
+
+func TestAListenerThatDoesNotReadDelaysNobody(t *testing.T) {
+	l := newLedger()
+	c := l.config()
+	c.StreamWait = time.Hour // it stays
+	server := serve(t, c)
+	deaf(t, server, l)
+	var others []*frames
+	for range 20 {
+		events, _ := stream(t, server, "/v2/events", "")
+		events.next(t)
+		others = append(others, events)
+	}
+	big := strings.Repeat("x", 64<<10)
+	for seq := uint64(1); seq <= 200; seq++ { // more than any socket takes unread
+		l.tell(apps.Notice{Seq: seq, Type: "group_change_failed", Message: big})
+		for _, events := range others {
+			if got := events.next(t); got.id != strconv.FormatUint(seq, 10) {
+				t.Fatalf("want event %d, got %s", seq, got.id)
+			}
+		}
+	}
 }

@@ -34,12 +34,18 @@ type Deployer interface {
 type View interface {
 	App(id apps.ID) (*apps.App, bool)
 	Apps() []*apps.App // ordered by id
+	// Revision grows whenever something of an app changes that is told of it, and so does
+	// AppsRevision for all apps; no two views have the same. 0: there is no such app.
+	Revision(id apps.ID) uint64
+	AppsRevision() uint64
+	Revisions() []deployer.AppRevision // ordered by id
 	InstancesOf(id apps.ID) []apps.Instance
 	Instance(id string) (apps.Instance, bool)
 	Deployments() []apps.Deployment // running, oldest first
 	DeploymentsOf(id apps.ID) []string
 	Deployment(id string) (apps.Deployment, bool) // also recently ended ones
 	Hosts() []apps.Host                           // ordered by name
+	Host(name string) (apps.Host, bool)
 	Wait(id apps.ID) (cluster.Wait, bool)
 	Waits() []cluster.Wait // ordered by app
 	LastFailure(id apps.ID) (apps.Finished, bool)
@@ -101,12 +107,12 @@ type Config struct {
 	LeaderWait time.Duration // how long a request waits for a leader; 0: 2.5 s (Marathon's)
 	Answer     time.Duration // how long a change may take; 0: 30 s
 	Heartbeat  time.Duration // of event streams; 0: 10 s
+	StreamWait time.Duration // how long a client of a stream may take to read what it is sent; 0: 10 s
 }
 
 const (
 	marathonVersion = "1.10.17" // clients parse it and choose features by it
 	bodyMax         = 10 << 20  // bytes of a request's body
-	streamWrite     = 10 * time.Second
 )
 
 // A door answers requests.
@@ -115,6 +121,9 @@ type door struct {
 
 	proxy   http.Handler
 	metrics metrics
+	answers answers
+	rolls   rolls
+	feed    feed
 }
 
 // New makes the handler of the whole API.
@@ -128,6 +137,7 @@ func New(c Config) http.Handler {
 	c.LeaderWait = orDuration(c.LeaderWait, 2500*time.Millisecond)
 	c.Answer = orDuration(c.Answer, 30*time.Second)
 	c.Heartbeat = orDuration(c.Heartbeat, 10*time.Second)
+	c.StreamWait = orDuration(c.StreamWait, 10*time.Second)
 	d := &door{Config: c}
 	d.proxy = d.newProxy()
 	router := chi.NewRouter()

@@ -34,6 +34,7 @@ func newPlatform(t testing.TB, hosts ...string) *platform {
 	t.Helper()
 	now := time.Date(2026, 1, 1, 12, 0, 0, 0, time.UTC)
 	p := &platform{ledger: newLedger(), now: now, hosts: map[string]*pretendHost{}, state: cluster.New(cluster.Stored{Cluster: 1}, 1, now)}
+	p.steady = true
 	p.step.Lock()
 	defer p.step.Unlock()
 	p.turn(nil)

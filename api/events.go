@@ -13,8 +13,10 @@ import (
 	"pacer/apps"
 )
 
-// eventPage is how many notices of the past are read at once.
-const eventPage = 500
+const (
+	eventPage   = 500 // notices of the past that are read at once
+	streamBatch = 32  // live ones that are written at once
+)
 
 // getEvents is Marathon's event stream, made resumable, and with own=true with the
 // events that Marathon does not have. Each event has its number
@@ -87,9 +89,18 @@ type eventStream struct {
 var errStreamEnded = errors.New("too slow, or this server does not lead any more")
 
 func (s *eventStream) run(remote string, resume bool) error {
+	var (
+		live  *broadcast
+		at    uint64
+		leave func()
+	)
+	if !resume { // who has heard that he is attached misses nothing
+		live, at, leave = s.door.feed.join(s.door.Deployer.Subscribe)
+		defer leave()
+	}
 	attached := newEvent(0, "event_stream_attached", time.Now(), event{"remoteAddress": remote})
 	if s.wants(attached.Type) {
-		if err := s.send(0, attached.Type, attached.Data); err != nil {
+		if err := s.write(eventText(0, attached.Type, attached.Data)); err != nil {
 			return err
 		}
 	} else if err := http.NewResponseController(s.w).Flush(); err != nil {
@@ -100,37 +111,75 @@ func (s *eventStream) run(remote string, resume bool) error {
 			return err
 		}
 	}
-	live, cancel := s.door.Deployer.Subscribe()
-	defer cancel()
 	if resume {
+		live, at, leave = s.door.feed.join(s.door.Deployer.Subscribe)
+		defer leave()
 		if err := s.catchUp(0); err != nil {
 			return err
 		}
 	}
+	return s.follow(live, at)
+}
+
+// follow sends what comes, batch by batch.
+func (s *eventStream) follow(live *broadcast, at uint64) error {
+	room := make([]*told, 0, streamBatch)
 	beat := time.NewTicker(s.door.Heartbeat)
 	defer beat.Stop()
 	for {
+		batch, more, ok := live.from(at, room[:0])
+		if !ok {
+			return errStreamEnded
+		}
+		if len(batch) > 0 {
+			at += uint64(len(batch))
+			if err := s.passAll(batch); err != nil {
+				return err
+			}
+			clear(batch) // it keeps none alive
+			continue
+		}
 		select {
 		case <-s.ctx.Done():
 			return s.ctx.Err()
 		case <-beat.C:
-			if err := s.write("\r\n"); err != nil {
+			if err := s.write([]byte("\r\n")); err != nil {
 				return err
 			}
-		case n, ok := <-live:
-			if !ok {
-				return errStreamEnded
-			}
-			if s.last > 0 && n.Seq > s.last+1 { // numbers are dense: something passed by
-				if err := s.catchUp(0); err != nil {
-					return err
-				}
-			}
-			if err := s.pass(&n); err != nil {
+		case <-more:
+		}
+	}
+}
+
+// passAll sends live notices, those that are wanted, in one piece.
+func (s *eventStream) passAll(batch []*told) error {
+	var out []byte
+	flush := func() (err error) {
+		if len(out) > 0 {
+			err, out = s.write(out), nil
+		}
+		return err
+	}
+	for _, n := range batch {
+		if s.last > 0 && n.notice.Seq > s.last+1 { // numbers are dense: something passed by
+			if err := errors.Join(flush(), s.catchUp(0)); err != nil {
 				return err
 			}
 		}
+		if n.notice.Seq <= s.last {
+			continue
+		}
+		s.last = n.notice.Seq
+		if !s.wants(n.notice.Type) {
+			continue
+		}
+		if text := n.text(s.light); out == nil {
+			out = text[:len(text):len(text)] // nearly always the only one: not copied
+		} else {
+			out = append(out, text...)
+		}
 	}
+	return flush()
 }
 
 // catchUp sends what the store has after s.last, page by page, until a page has at
@@ -165,7 +214,7 @@ func (s *eventStream) pass(n *apps.Notice) error {
 	if !ok {
 		return nil
 	}
-	return s.send(e.ID, e.Type, e.Data)
+	return s.write(eventText(e.ID, e.Type, e.Data))
 }
 
 func (s *eventStream) wants(eventType string) bool {
@@ -175,18 +224,18 @@ func (s *eventStream) wants(eventType string) bool {
 	return slices.Contains(s.types, eventType)
 }
 
-// send writes one event in one piece: some clients split what they read badly.
-func (s *eventStream) send(id uint64, eventType string, data []byte) error {
-	var b strings.Builder
+// eventText is one event as the stream has it.
+func eventText(id uint64, eventType string, data []byte) []byte {
+	var b []byte
 	if id > 0 {
-		fmt.Fprintf(&b, "id: %d\r\n", id)
+		b = fmt.Appendf(b, "id: %d\r\n", id)
 	}
-	fmt.Fprintf(&b, "event: %s\r\ndata: %s\r\n\r\n", eventType, data)
-	return s.write(b.String())
+	return fmt.Appendf(b, "event: %s\r\ndata: %s\r\n\r\n", eventType, data)
 }
 
-func (s *eventStream) write(text string) error {
-	if _, err := s.w.Write([]byte(text)); err != nil {
+// write sends whole events in one piece: some clients split what they read badly.
+func (s *eventStream) write(text []byte) error {
+	if _, err := s.w.Write(text); err != nil {
 		return err
 	}
 	return http.NewResponseController(s.w).Flush()

@@ -88,7 +88,7 @@ func (d *door) getHost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	h, ok := v.hosts[hostName(r)]
+	h, ok := v.Host(hostName(r))
 	if !ok {
 		return apps.Errorf(apps.NotFound, "Host '%s' does not exist", hostName(r))
 	}

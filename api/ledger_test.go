@@ -20,6 +20,8 @@ import (
 type ledger struct {
 	ledgerJobs
 	mu          sync.Mutex
+	revision    uint64 // grows with every change
+	steady      bool   // all changes are commits: the revision tells
 	apps        map[apps.ID]*apps.App
 	versions    map[apps.ID][]*apps.App // oldest first
 	instances   map[string]apps.Instance
@@ -36,7 +38,6 @@ type ledger struct {
 	services    map[apps.ID]apps.Service
 	notices     []apps.Notice
 	listeners   map[chan apps.Notice]bool
-	subscribed  int
 
 	submit  func(cluster.Event) (cluster.Reply, error)
 	leader  deployer.Leader
@@ -66,6 +67,7 @@ func (l *ledger) apply(fx cluster.Effects) {
 func (l *ledger) keep(fx cluster.Effects) {
 	l.mu.Lock()
 	defer l.mu.Unlock() // also when a test's own mistake panics: others would wait for ever
+	l.revision++
 	for _, app := range fx.Save.Apps {
 		l.apps[app.ID] = app
 		l.versions[app.ID] = append(l.versions[app.ID], app)
@@ -148,7 +150,6 @@ func (l *ledger) Subscribe() (<-chan apps.Notice, func()) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.listeners[c] = true
-	l.subscribed++
 	return c, func() {
 		l.mu.Lock()
 		defer l.mu.Unlock()
@@ -218,6 +219,32 @@ func (l *ledger) Apps() (list []*apps.App) {
 	return list
 }
 
+// Revision is of all apps alike. Tests that change a ledger behind its back find a new
+// one each time.
+func (l *ledger) Revision(id apps.ID) uint64 {
+	if _, ok := l.App(id); !ok {
+		return 0
+	}
+	return l.AppsRevision()
+}
+
+func (l *ledger) AppsRevision() uint64 {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if !l.steady {
+		l.revision++
+	}
+	return l.revision
+}
+
+func (l *ledger) Revisions() (list []deployer.AppRevision) {
+	revision := l.AppsRevision()
+	for _, app := range l.Apps() {
+		list = append(list, deployer.AppRevision{App: app, Revision: revision})
+	}
+	return list
+}
+
 func (l *ledger) InstancesOf(id apps.ID) (list []apps.Instance) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -271,6 +298,13 @@ func (l *ledger) Hosts() (list []apps.Host) {
 		list = append(list, l.hosts[name])
 	}
 	return list
+}
+
+func (l *ledger) Host(name string) (apps.Host, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	h, ok := l.hosts[name]
+	return h, ok
 }
 
 func (l *ledger) Wait(id apps.ID) (cluster.Wait, bool) {

@@ -359,9 +359,10 @@ func podInstanceWord(in *apps.Instance) string {
 
 func (l *lookup) podInstance(in *apps.Instance, p *apps.App) wire.PodInstanceStatus {
 	since := stamp(in.Since)
+	host, _ := l.Host(in.Host)
 	out := wire.PodInstanceStatus{
 		ID: in.ID, Status: podInstanceWord(in), StatusSince: since, Message: in.Message, Conditions: []wire.PodCondition{},
-		AgentHostname: address(in), AgentID: in.Host, AgentRegion: l.hosts[in.Host].Region, AgentZone: l.hosts[in.Host].Zone,
+		AgentHostname: address(in), AgentID: in.Host, AgentRegion: host.Region, AgentZone: host.Zone,
 		Resources: wire.PodNeeds(in.Needs), Networks: []wire.PodAddress{}, Containers: []wire.ContainerStatus{},
 		SpecReference: "/v2/pods" + string(p.ID) + "::versions/" + in.Version.String(), LocalVolumes: []wire.LocalVolume{},
 		LastUpdated: since, LastChanged: since, Role: wireRole(p),
@@ -499,7 +500,8 @@ func (l *lookup) killed(in *apps.Instance, p *apps.App) wire.PodInstance {
 		out.State.Goal = "Stopped"
 	}
 	if in.Host != "" {
-		out.AgentInfo = &wire.PodAgent{Host: address(in), AgentID: in.Host, Region: l.hosts[in.Host].Region, Zone: l.hosts[in.Host].Zone, Attributes: []string{}}
+		host, _ := l.Host(in.Host)
+		out.AgentInfo = &wire.PodAgent{Host: address(in), AgentID: in.Host, Region: host.Region, Zone: host.Zone, Attributes: []string{}}
 	}
 	return out
 }

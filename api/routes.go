@@ -39,14 +39,14 @@ func (d *door) routes(router chi.Router) {
 	router.HandleFunc("/ui/*", d.serveUI)
 
 	router.Group(func(router chi.Router) { // streams: not compressed
-		router.Use(unbounded, d.led)
+		router.Use(d.unbounded, d.led)
 		router.HandleFunc("/v2/events", d.resource(methods{"GET": d.getEvents}))
 		router.HandleFunc("/pacer/v1/logs/*", d.resource(methods{"GET": d.getInstanceLogs}))
 		router.HandleFunc("/pacer/v1/apps/*", d.pacerApps)
 		router.HandleFunc("/pacer/v1/roles", d.resource(methods{"GET": d.listRoles}))
 	})
 	router.Group(func(router chi.Router) {
-		router.Use(d.led, middleware.Compress(5, "application/json", "text/plain"), d.idempotent)
+		router.Use(d.led, zipped, d.idempotent)
 		router.HandleFunc("/v2/apps", d.resource(methods{"GET": d.listApps, "POST": d.createApp, "PUT": d.changeApps, "PATCH": d.changeApps}))
 		router.HandleFunc("/v2/apps/*", d.appPath)
 		router.HandleFunc("/v2/tasks", d.resource(methods{"GET": d.listTasks}))

@@ -7,29 +7,30 @@ import (
 )
 
 // unbounded lifts the server's deadlines from a stream: it may be read for days.
-// Instead each write must be taken within streamWrite, so that a client that does
+// Instead each write must be taken within StreamWait, so that a client that does
 // not read is cut, and cannot hold what it is sent in memory.
-func unbounded(next http.Handler) http.Handler {
+func (d *door) unbounded(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		control := http.NewResponseController(w)
 		_ = control.SetReadDeadline(time.Time{}) // a writer without deadlines (a test's) has none to lift
-		next.ServeHTTP(&streamWriter{ResponseWriter: w, control: control}, r)
+		next.ServeHTTP(&streamWriter{w, control, d.StreamWait}, r)
 	})
 }
 
 type streamWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
+	wait    time.Duration
 }
 
 func (s *streamWriter) Write(b []byte) (int, error) {
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamWrite))
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.wait))
 	return s.ResponseWriter.Write(b)
 }
 
 // Flush sends what was written; the proxy asks for it after every piece.
 func (s *streamWriter) Flush() {
-	_ = s.control.SetWriteDeadline(time.Now().Add(streamWrite))
+	_ = s.control.SetWriteDeadline(time.Now().Add(s.wait))
 	_ = s.control.Flush()
 }
 

@@ -52,7 +52,8 @@ func health(in *apps.Instance) (known, alive bool) {
 }
 
 // task writes an instance of an app; app may be nil where it is gone already.
-func task(in *apps.Instance, app *apps.App, hosts map[string]apps.Host) wire.Task {
+func task(in *apps.Instance, app *apps.App, v View) wire.Task {
+	host, _ := v.Host(in.Host)
 	t := wire.Task{
 		ID:                 in.TaskID(),
 		AppID:              string(in.App),
@@ -67,8 +68,8 @@ func task(in *apps.Instance, app *apps.App, hosts map[string]apps.Host) wire.Tas
 		IPAddresses:        ipAddresses(in),
 		HealthCheckResults: []wire.HealthResult{},
 		LocalVolumes:       localVolumes(in, app),
-		Region:             hosts[in.Host].Region,
-		Zone:               hosts[in.Host].Zone,
+		Region:             host.Region,
+		Zone:               host.Zone,
 		Role:               wireRole(app),
 	}
 	for _, h := range in.Health {
@@ -127,15 +128,6 @@ func wireRole(app *apps.App) string {
 		return "*"
 	}
 	return app.Role
-}
-
-// hostsByName is for looking up zones.
-func hostsByName(v View) map[string]apps.Host {
-	hosts := map[string]apps.Host{}
-	for _, h := range v.Hosts() {
-		hosts[h.Name] = h
-	}
-	return hosts
 }
 
 // failure is an end that nobody asked for.

@@ -34,17 +34,40 @@ func (d *door) listTasks(w http.ResponseWriter, r *http.Request) error {
 			states = append(states, "TASK_STAGING")
 		}
 	}
-	out := wire.Tasks{Tasks: []wire.Task{}}
-	for _, app := range v.Apps() {
-		service := servicePorts(app)
-		for _, t := range v.tasksOf(app) {
-			if len(states) == 0 || slices.Contains(states, t.State) {
-				t.ServicePorts = service
-				out.Tasks = append(out.Tasks, t)
-			}
-		}
+	slices.Sort(states)
+	states = slices.Compact(states)
+	p, err := d.page(v, rollKey{of: "tasks", only: strings.Join(states, ",")}, tasksHead, tasksTail, func(app *apps.App) ([]byte, error) {
+		return v.taskTexts(app, states)
+	})
+	if err != nil {
+		return err
 	}
-	return d.ok(w, out)
+	return d.writeParts(w, r, p.parts, p.zipped)
+}
+
+var tasksHead, tasksTail = newPart([]byte(`{"tasks":[`)), newPart([]byte("]}\n"))
+
+// taskTexts is the tasks of an app in these states (none: in any), with commas between.
+func (l *lookup) taskTexts(app *apps.App, states []string) (text []byte, err error) {
+	if app.Pod != nil {
+		return nil, nil
+	}
+	service := servicePorts(app)
+	for _, t := range l.tasksOf(app) {
+		if len(states) > 0 && !slices.Contains(states, t.State) {
+			continue
+		}
+		t.ServicePorts = service
+		one, err := encoded(t)
+		if err != nil {
+			return nil, err
+		}
+		if len(text) > 0 {
+			text = append(text, ',')
+		}
+		text = append(text, one...)
+	}
+	return text, nil
 }
 
 func servicePorts(app *apps.App) []int {
@@ -59,7 +82,7 @@ func servicePorts(app *apps.App) []int {
 func (l *lookup) tasksOf(app *apps.App) (tasks []wire.Task) {
 	for _, in := range l.InstancesOf(app.ID) {
 		if launched(&in) {
-			tasks = append(tasks, task(&in, app, l.hosts))
+			tasks = append(tasks, task(&in, app, l))
 		}
 	}
 	return tasks
@@ -264,7 +287,7 @@ func (d *door) deleteAppTask(path []string, id string) answer {
 		}
 		return d.kill(w, r, v, []apps.Instance{in}, how, func(tasks []wire.Task) any {
 			if len(tasks) == 0 { // it was on its way out already
-				tasks = []wire.Task{task(&in, app, v.hosts)}
+				tasks = []wire.Task{task(&in, app, v)}
 			}
 			return wire.OneTask{Task: tasks[0]}
 		})
@@ -293,7 +316,7 @@ func (d *door) kill(w http.ResponseWriter, r *http.Request, v *lookup, victims [
 	tasks := []wire.Task{}
 	for _, in := range reply.Instances {
 		app, _ := v.App(in.App)
-		tasks = append(tasks, task(&in, app, v.hosts))
+		tasks = append(tasks, task(&in, app, v))
 	}
 	return d.ok(w, body(tasks))
 }

@@ -31,9 +31,17 @@ type View struct {
 	claims     map[string]apps.Claim
 	roles      map[string]apps.Role
 	tallies    map[string]*tally // by role
+
+	affecting map[apps.ID][]string // running deployments that have a part for an app, sorted
+	order     []*appView           // all of apps, by id
+	now       uint64               // the revision of what is being folded
+	appsRev   uint64               // of the newest change to any app
+	placesRev uint64               // of the newest change of where hosts are
 }
 
 type appView struct {
+	id        apps.ID
+	rev       uint64    // of its newest change
 	spec      *apps.App // nil: only its last instances are left
 	instances map[string]*apps.Instance
 	failure   *apps.Finished
@@ -45,7 +53,7 @@ func newView(stored cluster.Stored) *View {
 		apps: map[apps.ID]*appView{}, instances: map[string]*apps.Instance{},
 		running: map[string]apps.Deployment{}, ended: map[string]apps.Deployment{}, hosts: map[string]apps.Host{}, services: map[apps.ID]apps.Service{},
 		jobs: map[apps.JobID]*apps.Job{}, runs: map[apps.JobID]map[string]apps.Run{}, runJobs: map[string]apps.JobID{},
-		claims: map[string]apps.Claim{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{},
+		claims: map[string]apps.Claim{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{}, affecting: map[apps.ID][]string{},
 	}
 	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles})
 	return v
@@ -70,8 +78,11 @@ func (v *View) apply(fx cluster.Effects) {
 }
 
 func (v *View) fold(c cluster.Changes) {
+	v.now = revisions.Add(1)
 	for _, spec := range c.Apps {
-		v.app(spec.ID).spec = spec
+		a := v.app(spec.ID)
+		a.spec = spec
+		v.touch(a)
 	}
 	for _, in := range c.Instances {
 		if old := v.instances[in.ID]; old != nil {
@@ -79,7 +90,9 @@ func (v *View) fold(c cluster.Changes) {
 		}
 		v.count(&in, 1)
 		v.instances[in.ID] = &in
-		v.app(in.App).instances[in.ID] = &in
+		a := v.app(in.App)
+		a.instances[in.ID] = &in
+		v.touch(a)
 	}
 	for _, f := range c.Finished {
 		if old := v.instances[f.ID]; old != nil {
@@ -88,6 +101,7 @@ func (v *View) fold(c cluster.Changes) {
 		delete(v.instances, f.ID)
 		a := v.app(f.App)
 		delete(a.instances, f.ID)
+		v.touch(a)
 		switch f.End {
 		case apps.EndFailed, apps.EndLost, apps.EndUnhealthy:
 			a.failure = &f
@@ -95,8 +109,10 @@ func (v *View) fold(c cluster.Changes) {
 	}
 	for _, id := range c.GoneApps {
 		delete(v.apps, id)
+		v.unseat(id)
 	}
 	for _, d := range c.Deployments {
+		v.foldDeployment(&d, d.State == apps.DeploymentRunning)
 		if d.State == apps.DeploymentRunning {
 			v.running[d.ID] = d
 			continue
@@ -109,9 +125,11 @@ func (v *View) fold(c cluster.Changes) {
 		delete(v.ended, v.endedOrder[0])
 	}
 	for _, h := range c.Hosts {
+		v.foldPlace(h.Name, h.Region, h.Zone)
 		v.hosts[h.Name] = h
 	}
 	for _, name := range c.GoneHosts {
+		v.foldPlace(name, "", "")
 		delete(v.hosts, name)
 	}
 	v.foldJobs(&c)
@@ -132,8 +150,9 @@ func (v *View) fold(c cluster.Changes) {
 func (v *View) app(id apps.ID) *appView {
 	a := v.apps[id]
 	if a == nil {
-		a = &appView{instances: map[string]*apps.Instance{}}
+		a = &appView{id: id, instances: map[string]*apps.Instance{}}
 		v.apps[id] = a
+		v.seat(a)
 	}
 	return a
 }
@@ -152,13 +171,12 @@ func (v *View) App(id apps.ID) (*apps.App, bool) {
 func (v *View) Apps() []*apps.App {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	out := make([]*apps.App, 0, len(v.apps))
-	for _, a := range v.apps {
+	out := make([]*apps.App, 0, len(v.order))
+	for _, a := range v.order {
 		if a.users() {
 			out = append(out, a.spec)
 		}
 	}
-	slices.SortFunc(out, func(a, b *apps.App) int { return cmp.Compare(a.ID, b.ID) })
 	return out
 }
 
@@ -198,18 +216,12 @@ func (v *View) Deployments() []apps.Deployment {
 	})
 }
 
-// DeploymentsOf are the ids of the running deployments that have a part for the app.
+// DeploymentsOf are the sorted ids of the running deployments that have a part for the
+// app.
 func (v *View) DeploymentsOf(id apps.ID) []string {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
-	var out []string
-	for _, d := range v.running {
-		if _, affects := d.Affects(id); affects {
-			out = append(out, d.ID)
-		}
-	}
-	slices.Sort(out)
-	return out
+	return v.affecting[id]
 }
 
 // Deployment is a deployment that runs, or one of the last that ended.
@@ -228,6 +240,14 @@ func (v *View) Hosts() []apps.Host {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	return slices.SortedFunc(maps.Values(v.hosts), func(a, b apps.Host) int { return cmp.Compare(a.Name, b.Name) })
+}
+
+// Host is the one of that name.
+func (v *View) Host(name string) (apps.Host, bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	h, ok := v.hosts[name]
+	return h, ok
 }
 
 // Claims are the persistent volumes there are, by app and age.

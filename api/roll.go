@@ -1,0 +1,275 @@
+package api
+
+import (
+	"bytes"
+	"net/http"
+	"slices"
+	"sync"
+
+	"pacer/apps"
+	"pacer/deployer"
+)
+
+// A rollKey is one list of all apps: what is told of each.
+type rollKey struct {
+	of    string // apps or tasks
+	parts embed
+	only  string // tasks in this state; empty: in any
+}
+
+// A roll is a list of all apps as it was rendered, kept so that a change costs what
+// changed. Each app's piece of it holds while the app has its revision; the pieces are
+// compressed in sheets of some sixty, and only the sheets with a change again.
+type roll struct {
+	mu       sync.Mutex // held while it is brought up to date: who asks meanwhile waits and shares
+	revision uint64     // of the View's apps
+	sheets   []*sheet
+	page     *page
+}
+
+// A sheet is neighbours in the list. It is not changed, but replaced.
+type sheet struct {
+	entries []entry
+	text    *part // their pieces, with commas between
+}
+
+type entry struct {
+	app      *apps.App
+	revision uint64
+	last     bool   // of its sheet, by its id
+	piece    []byte // inside the sheet's text; empty: there is nothing to tell
+}
+
+// A page is a list as it was at one moment.
+type page struct {
+	sheets []*sheet
+	parts  []*part
+	once   sync.Once
+	zip    []byte
+}
+
+func (p *page) zipped() []byte {
+	p.once.Do(func() { p.zip = gzipped(p.parts) })
+	return p.zip
+}
+
+// entries are all that have something to tell, in order.
+func (p *page) entries(yield func(*entry) bool) {
+	for _, s := range p.sheets {
+		for i := range s.entries {
+			if e := &s.entries[i]; len(e.piece) > 0 && !yield(e) {
+				return
+			}
+		}
+	}
+}
+
+var comma = newPart([]byte(","))
+
+const (
+	sheetMean = 64  // entries
+	sheetMax  = 256 //
+)
+
+// endsSheet has about one of sheetMean ids end its sheet: a new app changes its own sheet
+// and no other.
+func endsSheet(id apps.ID) bool {
+	h := uint32(2166136261) // FNV-1a
+	for i := range len(id) {
+		h = (h ^ uint32(id[i])) * 16777619
+	}
+	return (h^h>>16)%sheetMean == 0
+}
+
+// at brings the roll up to date with the view and returns it. render tells what there is
+// to say of an app.
+func (r *roll) at(v View, head, tail *part, render func(*apps.App) ([]byte, error)) (*page, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	revision := v.AppsRevision() // before what it stands for
+	if r.page != nil && r.revision == revision {
+		return r.page, nil
+	}
+	known := map[apps.ID]*sheet{} // by their first app
+	var old []entry
+	for _, s := range r.sheets {
+		known[s.entries[0].app.ID] = s
+		old = append(old, s.entries...)
+	}
+	fresh := matched(v.Revisions(), old)
+	var sheets []*sheet
+	for len(fresh) > 0 {
+		n := 1
+		for n < len(fresh) && n < sheetMax && !fresh[n-1].last {
+			n++
+		}
+		s := known[fresh[0].app.ID]
+		if s == nil || !s.has(fresh[:n]) {
+			var err error
+			if s, err = newSheet(fresh[:n], render); err != nil {
+				return nil, err
+			}
+		}
+		sheets, fresh = append(sheets, s), fresh[n:]
+	}
+	r.sheets, r.revision, r.page = sheets, revision, newPage(sheets, head, tail)
+	return r.page, nil
+}
+
+// matched takes over the pieces of old entries that still hold; both lists are ordered
+// by id.
+func matched(now []deployer.AppRevision, old []entry) []entry {
+	fresh := make([]entry, 0, len(now))
+	for _, a := range now {
+		for len(old) > 0 && old[0].app.ID < a.App.ID {
+			old = old[1:]
+		}
+		e := entry{app: a.App, revision: a.Revision}
+		if len(old) > 0 && old[0].app.ID == a.App.ID {
+			if e.last = old[0].last; old[0].revision == a.Revision {
+				e.piece = old[0].piece
+			}
+		} else {
+			e.last = endsSheet(a.App.ID)
+		}
+		fresh = append(fresh, e)
+	}
+	return fresh
+}
+
+// has reports whether the sheet is these entries, in the same revisions.
+func (s *sheet) has(entries []entry) bool {
+	return slices.EqualFunc(s.entries, entries, func(a, b entry) bool { return a.app.ID == b.app.ID && a.revision == b.revision })
+}
+
+func newSheet(entries []entry, render func(*apps.App) ([]byte, error)) (*sheet, error) {
+	s := &sheet{entries: slices.Clone(entries)}
+	size := 0
+	for i := range s.entries {
+		e := &s.entries[i]
+		if e.piece == nil {
+			var err error
+			if e.piece, err = render(e.app); err != nil {
+				return nil, err
+			}
+		}
+		size += len(e.piece) + 1
+	}
+	text := make([]byte, 0, size)
+	for i := range s.entries {
+		e := &s.entries[i]
+		if len(e.piece) == 0 {
+			e.piece = []byte{}
+			continue
+		}
+		if len(text) > 0 {
+			text = append(text, ',')
+		}
+		begin := len(text)
+		text = append(text, e.piece...)
+		e.piece = text[begin:len(text):len(text)]
+	}
+	s.text = newPart(text)
+	return s, nil
+}
+
+func newPage(sheets []*sheet, head, tail *part) *page {
+	p := &page{sheets: sheets, parts: []*part{head}}
+	for _, s := range sheets {
+		if len(s.text.plain) == 0 {
+			continue
+		}
+		if len(p.parts) > 1 {
+			p.parts = append(p.parts, comma)
+		}
+		p.parts = append(p.parts, s.text)
+	}
+	p.parts = append(p.parts, tail)
+	return p
+}
+
+// size is what the page takes in memory.
+func (p *page) size() (bytes int) {
+	for _, part := range p.parts {
+		bytes += len(part.plain) + 2*len(part.deflate)
+	}
+	return bytes
+}
+
+// Bounds of what rolls keep.
+const (
+	rollsMax  = 8
+	rollBytes = 256 << 20
+)
+
+// rolls are the lists that were asked for last: rollsMax and rollBytes of them at most. A
+// list that is larger is not kept.
+type rolls struct {
+	mu    sync.Mutex
+	order []rollKey // least recently used first
+	by    map[rollKey]*roll
+	sizes map[rollKey]int
+}
+
+func (r *rolls) get(key rollKey) *roll {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by == nil {
+		r.by, r.sizes = map[rollKey]*roll{}, map[rollKey]int{}
+	}
+	r.order = append(slices.DeleteFunc(r.order, func(k rollKey) bool { return k == key }), key)
+	if r.by[key] == nil {
+		r.by[key] = &roll{}
+	}
+	return r.by[key]
+}
+
+// took notes how large a list has become, and forgets others where it is too much.
+func (r *rolls) took(key rollKey, bytes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.by[key] == nil {
+		return // forgotten meanwhile
+	}
+	r.sizes[key] = bytes
+	sum := 0
+	for _, size := range r.sizes {
+		sum += size
+	}
+	for len(r.order) > 0 && (len(r.order) > rollsMax || sum > rollBytes) {
+		oldest := r.order[0]
+		sum -= r.sizes[oldest]
+		delete(r.by, oldest)
+		delete(r.sizes, oldest)
+		r.order = r.order[1:]
+	}
+}
+
+// page is a list as it is now.
+func (d *door) page(v *lookup, key rollKey, head, tail *part, render func(*apps.App) ([]byte, error)) (*page, error) {
+	p, err := d.rolls.get(key).at(v.View, head, tail, render)
+	if err != nil {
+		return nil, err
+	}
+	d.rolls.took(key, p.size())
+	return p, nil
+}
+
+// writeSome answers with those of a list that are wanted.
+func (d *door) writeSome(w http.ResponseWriter, p *page, head, tail *part, keep func(*apps.App) bool) error {
+	text := bytes.Clone(head.plain)
+	for e := range p.entries {
+		if !keep(e.app) {
+			continue
+		}
+		if len(text) > len(head.plain) {
+			text = append(text, ',')
+		}
+		text = append(text, e.piece...)
+	}
+	h := w.Header()
+	d.constants(h)
+	h.Set("Content-Type", "application/json")
+	_, _ = w.Write(append(text, tail.plain...)) // the client is gone: nothing to do
+	return nil
+}
