@@ -71,6 +71,9 @@ type Reader interface {
 	Deployments(ctx context.Context, limit int) ([]apps.Deployment, error)
 	// Failures are up to limit ends of an app's instances that nobody asked for, newest first.
 	Failures(ctx context.Context, app apps.ID, limit int) ([]apps.Failure, error)
+	// Finished are up to limit instances of an app that are gone, newest first; of all
+	// apps where it is empty.
+	Finished(ctx context.Context, app apps.ID, limit int) ([]apps.Finished, error)
 	// RoleVersions are what a role was set to, newest first.
 	RoleVersions(ctx context.Context, name string) ([]apps.Role, error)
 }

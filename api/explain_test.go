@@ -73,10 +73,19 @@ func TestFailuresTellWhatWasPrintedAndAnsweredLast(t *testing.T) {
 	if f := info.App.LastTaskFailure; f == nil || f.Message != "unhealthy: exit code 1" || f.State != "TASK_FAILED" {
 		t.Errorf("want Marathon's last failure as ever, got %+v", f)
 	}
+	const unhealthy = `{"id":"shop_web.instance-N._app.1","instance":"shop_web.instance-N","app":"/shop/web","version":"TIME","host":"h1","end":"unhealthy","exitCode":0,
+		"message":"unhealthy: exit code 1","stagedAt":"TIME","startedAt":"TIME","readyAt":"TIME","at":"TIME","seconds":62}`
 	tell(t, p, server, []turn{
+		{ask: "GET /pacer/v1/tasks?limit=1", status: 200, want: `{"tasks":[` + unhealthy + `]}`},
+		{ask: "GET /pacer/v1/tasks?app=shop/nobody", status: 200, want: `{"tasks":[]}`},
+		{ask: "GET /pacer/v1/tasks?limit=1001", status: 422, want: `{"message":"limit must be a number from 1 to 1000, not \"1001\""}`},
 		{ask: "DELETE /v2/apps/shop/web", status: 200},
 		{settle: true},
 	})
+	gone, err := c.EndedTasks(t.Context(), "/shop/web", 0)
+	if err != nil || len(gone) != 3 || gone[0].End != "stopped" || gone[2].Instance != crashed || gone[2].ExitCode != 3 {
+		t.Errorf("want the history of a deleted app to have the one that was stopped, then those that failed, got %+v, %v", gone, err)
+	}
 	if list, err := c.Failures(t.Context(), "/shop/web", 0); err != nil || len(list) != 2 {
 		t.Errorf("a deleted app's failures are kept, got %d, %v", len(list), err)
 	}

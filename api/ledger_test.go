@@ -469,6 +469,18 @@ func (p past) Failures(_ context.Context, id apps.ID, limit int) (list []apps.Fa
 	return list, nil
 }
 
+func (p past) Finished(_ context.Context, id apps.ID, limit int) (list []apps.Finished, err error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for app, gone := range p.gone {
+		if id == "" || app == id {
+			list = append(list, gone...)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b apps.Finished) int { return b.At.Compare(a.At) })
+	return list[:min(limit, len(list))], nil
+}
+
 // config is a door onto a ledger.
 func (l *ledger) config() Config {
 	return Config{Deployer: l, Reader: past{l}, Address: "10.0.0.1:8080"}

@@ -77,11 +77,15 @@ func (d *DB) seq(ctx context.Context, query string) (uint64, error) {
 	return uint64(seq), nil
 }
 
-// Finished are up to limit instances of an app that are gone, newest first. At
-// least the newest 100 of each app are kept, while those of all apps together are
-// among the newest 10,000.
+// Finished are up to limit instances of an app that are gone, newest first; those of
+// all apps where app is empty. At least the newest 100 of each app are kept, while
+// those of all apps together are among the newest 10,000.
 func (d *DB) Finished(ctx context.Context, app apps.ID, limit int) ([]apps.Finished, error) {
-	gone, err := readAll[apps.Finished](ctx, d.read, `SELECT doc FROM finished WHERE app = $1 ORDER BY at DESC, id DESC LIMIT $2`, string(app), page(limit))
+	query, args := `SELECT doc FROM finished WHERE app = $2 ORDER BY at DESC, id DESC LIMIT $1`, []any{page(limit), string(app)}
+	if app == "" {
+		query, args = `SELECT doc FROM finished ORDER BY at DESC, id DESC LIMIT $1`, args[:1]
+	}
+	gone, err := readAll[apps.Finished](ctx, d.read, query, args...)
 	if err != nil {
 		return nil, failed("read finished instances", err)
 	}

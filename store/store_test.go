@@ -498,6 +498,7 @@ func TestFailuresAreNewestFirstWithTheirEvidence(t *testing.T) {
 			id := fmt.Sprint("a", i)
 			c.Finished = append(c.Finished, apps.Finished{Instance: apps.Instance{ID: id, App: "/a"}, End: end, At: today.Add(time.Duration(i) * time.Second)})
 		}
+		c.Finished = append(c.Finished, apps.Finished{Instance: apps.Instance{ID: "b1", App: "/b"}, End: apps.EndStopped, At: today.Add(time.Hour)})
 		commit(t, d, l, c)
 		for _, log := range []string{"old", "something broke"} { // it comes later, and may come again from another leader's term
 			commit(t, d, l, cluster.Changes{Evidence: []apps.Evidence{{Instance: "a2", App: "/a", Log: log, At: today}}})
@@ -512,6 +513,11 @@ func TestFailuresAreNewestFirstWithTheirEvidence(t *testing.T) {
 				t.Errorf("%s has the evidence %+v", f.ID, f.Evidence)
 			}
 		}
+		var all []string
+		for _, f := range must(d.Finished(t.Context(), "", 3))(t) {
+			all = append(all, f.ID)
+		}
+		diff(t, "the newest of all apps", []string{"b1", "a4", "a3"}, all)
 		diff(t, "newest first, without who was stopped", []string{"a4", "a3", "a2"}, ids)
 		diff(t, "evidence", &apps.Evidence{Instance: "a2", App: "/a", Log: "something broke", At: today}, got[2].Evidence)
 	})

@@ -154,6 +154,21 @@ func (c *Client) AppTasks(ctx context.Context, id string) ([]wire.Task, error) {
 	return out.Tasks, err
 }
 
+// EndedTasks are up to limit (at most 1,000; 0: 100) instances that are gone, newest
+// first: of an app, or of all where id is empty.
+func (c *Client) EndedTasks(ctx context.Context, id string, limit int) ([]wire.EndedTask, error) {
+	q := url.Values{}
+	if id != "" {
+		q.Set("app", id)
+	}
+	if limit > 0 {
+		q.Set("limit", strconv.Itoa(limit))
+	}
+	var out wire.EndedTasks
+	err := c.get(ctx, "/pacer/v1/tasks", q, &out)
+	return out.Tasks, err
+}
+
 // KillTasks stops tasks, which are replaced; with wipe their persistent volumes are
 // deleted. It returns those that are being stopped.
 func (c *Client) KillTasks(ctx context.Context, wipe bool, ids ...string) ([]wire.Task, error) {

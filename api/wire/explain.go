@@ -23,6 +23,29 @@ type Failure struct {
 	Health []CheckReport `json:"health"` // in the order of the app's health checks
 }
 
+// EndedTasks are instances that are gone, newest first: GET /pacer/v1/tasks.
+type EndedTasks struct {
+	Tasks []EndedTask `json:"tasks"`
+}
+
+// An EndedTask is an instance that is gone: where and how long it ran, how it ended and
+// why.
+type EndedTask struct {
+	ID        string  `json:"id"`
+	Instance  string  `json:"instance"`
+	App       string  `json:"app"`
+	Version   string  `json:"version"`
+	Host      string  `json:"host,omitzero"` // absent: it never had one
+	End       string  `json:"end"`           // stopped: as was wanted; finished: exit code 0; failed, unhealthy or lost
+	ExitCode  int     `json:"exitCode"`
+	Message   string  `json:"message,omitzero"`
+	StagedAt  string  `json:"stagedAt,omitzero"`
+	StartedAt string  `json:"startedAt,omitzero"`
+	ReadyAt   string  `json:"readyAt,omitzero"`
+	At        string  `json:"at"`
+	Seconds   float64 `json:"seconds"` // from its start to its end
+}
+
 // A CheckReport is what one health check says of an instance, with its last answer.
 type CheckReport struct {
 	Alive    bool         `json:"alive"`

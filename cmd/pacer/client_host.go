@@ -54,7 +54,11 @@ func hostCommand(f *clientFlags) *cobra.Command {
 }
 
 func taskCommand(f *clientFlags) *cobra.Command {
+	var ended bool
 	list := f.verb("list [APP]", "List instances", cobra.MaximumNArgs(1), func(ctx context.Context, s *session, args []string) error {
+		if ended {
+			return s.listEndedTasks(ctx, args)
+		}
 		var tasks []wire.Task
 		var err error
 		if len(args) == 1 {
@@ -74,6 +78,7 @@ func taskCommand(f *clientFlags) *cobra.Command {
 		})
 	})
 	list.Aliases = []string{"ls"}
+	list.Flags().BoolVar(&ended, "ended", false, "those that are gone instead, newest first: where and how long they ran, how they ended and why")
 	var scale, wipe bool
 	var w waitFlags
 	kill := f.verb("kill ID…", "Stop instances; their app replaces them, unless --scale", cobra.MinimumNArgs(1), func(ctx context.Context, s *session, args []string) error {
@@ -99,4 +104,20 @@ func taskCommand(f *clientFlags) *cobra.Command {
 	w.add(kill).Flags().BoolVar(&scale, "scale", false, "make the app smaller instead")
 	kill.Flags().BoolVar(&wipe, "wipe", false, "delete their persistent volumes too")
 	return noun("task", "Instances, one by one", list, kill)
+}
+
+// listEndedTasks prints the history of instances, of one app or of all. An app that is
+// deleted still has some.
+func (s *session) listEndedTasks(ctx context.Context, args []string) error {
+	var app string
+	if len(args) == 1 {
+		app = args[0]
+	}
+	gone, err := s.EndedTasks(ctx, app, 0)
+	if err != nil {
+		return err
+	}
+	return print(s, wire.EndedTasks{Tasks: gone}, gone, "AT APP HOST SECONDS END INSTANCE WHY", func(t wire.EndedTask) []any {
+		return []any{t.At, t.App, dash(t.Host), fmt.Sprintf("%.1f", t.Seconds), t.End, t.Instance, dash(t.Message)}
+	})
 }

@@ -49,6 +49,8 @@ func TestWhatEachVerbAsksOfTheServer(t *testing.T) {
 		{"host rebalance --stop", "DELETE /pacer/v1/rebalance", "", `{"left":0}`},
 		{"host rm h1", "DELETE /pacer/v1/hosts/h1", "", ""},
 		{"host rm h1 --wipe", "DELETE /pacer/v1/hosts/h1?wipe=true", "", ""},
+		{"task ls --ended", "GET /pacer/v1/tasks", "", `{"tasks":[]}`},
+		{"task ls /shop/web --ended", "GET /pacer/v1/tasks?app=%2Fshop%2Fweb", "", `{"tasks":[]}`},
 		{"task kill a --wipe", "POST /v2/tasks/delete?wipe=true", `{"ids":["a"]}`, `{"tasks":[]}`},
 		{"role ls", "GET /pacer/v1/roles", "", `{"roles":[],"total":{"cpus":1,"mem":1,"disk":0,"gpus":0}}`},
 		{"role show shop", "GET /pacer/v1/roles/shop", "", `{"name":"shop","history":[]}`},
