@@ -24,6 +24,9 @@ func (a *Agent) start(ctx, given context.Context, l Launch) {
 			did.Retry = true
 			did.Err = fmt.Sprintf("%v: %v", context.Cause(limited), err)
 		}
+		if given.Err() != nil { // then what the engine was in the middle of tells nothing
+			did.Err = context.Cause(given).Error()
+		}
 		log.Warn("instance did not start", "err", did.Err, "retry", did.Retry)
 	} else {
 		log.Info("instance started", "ip", c.IP, "took", time.Since(began))

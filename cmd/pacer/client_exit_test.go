@@ -95,7 +95,7 @@ func TestAnInterruptLeavesTheDeploymentAlone(t *testing.T) {
 }
 
 func TestFollowingEndsQuietlyWhenInterrupted(t *testing.T) {
-	f := newFake(t, map[string][]reply{"GET /v2/events": {{200, "event: app_terminated_event\ndata: {\"eventType\":\"app_terminated_event\",\"appId\":\"/web\",\"timestamp\":\"2026-11-24T13:06:16.156Z\"}\n\n"}}})
+	f := newFake(t, map[string][]reply{"GET /v2/events": {{200, "event: app_terminated_event\ndata: {\"eventType\":\"app_terminated_event\",\"appId\":\"/web\",\"timestamp\":\"2026-11-24T13:06:16.156Z\"}\n\n"}, {200, ""}}})
 	ctx, interrupt := context.WithCancel(t.Context())
 	defer interrupt()
 	asked := 0
