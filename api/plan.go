@@ -36,6 +36,9 @@ func (d *door) foresee(r *http.Request, c cluster.Change) (cluster.Forecast, err
 	if d.Plan == nil {
 		return cluster.Forecast{}, apps.Errorf(apps.Unavailable, "this server cannot look ahead")
 	}
+	if err := d.checkRunnable(&c); err != nil {
+		return cluster.Forecast{}, err
+	}
 	return d.Plan(r.Context(), c)
 }
 
