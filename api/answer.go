@@ -105,6 +105,9 @@ func (d *door) writeJSON(w http.ResponseWriter, status int, v any) {
 	h := w.Header()
 	d.constants(h)
 	h.Set("Content-Type", "application/json")
+	if status == http.StatusOK && notModified(w, tagOf(buf.Bytes())) {
+		return
+	}
 	w.WriteHeader(status)
 	_, _ = w.Write(buf.Bytes()) // the client is gone: nothing to do
 }

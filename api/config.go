@@ -103,6 +103,9 @@ type Config struct {
 	// they find out.
 	Runnable func(*apps.App) error
 
+	// AllowOrigins are those whose pages may read the API; "*": all. Empty: none but its own.
+	AllowOrigins []string
+
 	Wire    wire.Settings
 	Version string // for GET /v2/info; empty: the Marathon that is imitated
 	Address string // host:port of this server's API, for GET /v2/info
@@ -145,7 +148,7 @@ func New(c Config) http.Handler {
 	d.proxy = d.newProxy()
 	router := chi.NewRouter()
 	d.routes(router)
-	return d.counted(d.guarded(stripService(router)))
+	return d.counted(d.guarded(d.crossOrigin(stripService(router))))
 }
 
 func orDuration(d, otherwise time.Duration) time.Duration {

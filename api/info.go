@@ -31,7 +31,7 @@ func (d *door) getInfo(w http.ResponseWriter, r *http.Request) error {
 		Name: "marathon", Version: d.Version, BuildRef: "pacer", Elected: elected && leader.Self,
 		FrameworkID: "pacer", HTTPConfig: wire.HTTPConfig{HTTPPort: port, HTTPSPort: 0},
 		MarathonConfig: map[string]any{
-			"access_control_allow_origin":        []string{},
+			"access_control_allow_origin":        append([]string{}, d.AllowOrigins...),
 			"checkpoint":                         true,
 			"executor":                           "//cmd",
 			"failover_timeout":                   0,

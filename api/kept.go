@@ -86,6 +86,9 @@ func (d *door) writeParts(w http.ResponseWriter, r *http.Request, parts []*part,
 	d.constants(h)
 	h.Set("Content-Type", "application/json")
 	h.Add("Vary", "Accept-Encoding")
+	if notModified(w, tagOfParts(parts)) {
+		return nil
+	}
 	if acceptsGzip(r) {
 		body := zip()
 		h.Set("Content-Encoding", "gzip")

@@ -270,6 +270,9 @@ func (d *door) writeSome(w http.ResponseWriter, p *page, head, tail *part, keep 
 	h := w.Header()
 	d.constants(h)
 	h.Set("Content-Type", "application/json")
-	_, _ = w.Write(append(text, tail.plain...)) // the client is gone: nothing to do
+	text = append(text, tail.plain...)
+	if !notModified(w, tagOf(text)) {
+		_, _ = w.Write(text) // the client is gone: nothing to do
+	}
 	return nil
 }

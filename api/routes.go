@@ -46,7 +46,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/roles", d.resource(methods{"GET": d.listRoles}))
 	})
 	router.Group(func(router chi.Router) {
-		router.Use(d.led, zipped, d.idempotent)
+		router.Use(d.led, zipped, tagged, d.idempotent)
 		router.HandleFunc("/v2/apps", d.resource(methods{"GET": d.listApps, "POST": d.createApp, "PUT": d.changeApps, "PATCH": d.changeApps}))
 		router.HandleFunc("/v2/apps/*", d.appPath)
 		router.HandleFunc("/v2/tasks", d.resource(methods{"GET": d.listTasks}))

@@ -206,7 +206,8 @@ func (n *node) openAPI() {
 	handler := api.New(api.Config{
 		Deployer: api.FromDeployer(n.deployer), Reader: n.db, Logs: hostLogs{n.conn}, Ready: n.ready, UI: ui.Handler(), Plan: n.deployer.Foresee, Runnable: runnable,
 		Metrics: metrics, Log: n.log, Address: l.Addr().String(),
-		Wire: wire.Settings{Features: []string{"gpu_resources"}},
+		AllowOrigins: n.cfg.AllowOrigins,
+		Wire:         wire.Settings{Features: []string{"gpu_resources"}},
 	})
 	if n.dns != nil {
 		handler = withMesosDNS(handler, n.dns.HTTP())
