@@ -59,7 +59,7 @@ func newLedger() *ledger {
 // apply commits what a step changed.
 func (l *ledger) apply(fx cluster.Effects) {
 	l.keep(fx)
-	for _, n := range fx.Save.Notices {
+	for n := range fx.Save.Notices.All() {
 		l.tell(n)
 	}
 }
@@ -77,7 +77,7 @@ func (l *ledger) keep(fx cluster.Effects) {
 		delete(l.versions, id)
 	}
 	for _, in := range fx.Save.Instances {
-		l.instances[in.ID] = in
+		l.instances[in.ID] = *in
 	}
 	for _, f := range fx.Save.Finished {
 		delete(l.instances, f.ID)

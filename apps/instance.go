@@ -91,32 +91,6 @@ func InstanceOfTask(task string) string {
 	return instance
 }
 
-// InstanceID makes the id of the serial-th instance of a cluster. It has the form
-// of Marathon's ids; the 48 bits of serial are mixed one to one into the front of
-// the UUID (version 8, RFC 9562), so ids are unique and differ where eyes look.
-func InstanceID(app ID, cluster, serial uint64) string {
-	const mask = 1<<48 - 1
-	x := serial & mask
-	x = x * 0x9E3779B97F4B & mask // odd: a bijection modulo 2^48
-	x ^= x >> 24
-	x = x * 0xC2B2AE3D27D5 & mask
-	flat := app.Flat()
-	id := make([]byte, 0, len(flat)+len(".instance-")+36) // a launch makes a million of them
-	id = append(append(id, flat...), ".instance-"...)
-	id = append(appendHex(id, x>>16, 8), '-')
-	id = append(appendHex(id, x&0xffff, 4), "-8"...)
-	id = append(appendHex(id, cluster>>52, 3), '-')
-	id = append(appendHex(id, 0x8000|cluster>>36&0x3fff, 4), '-')
-	return string(appendHex(id, cluster&mask, 12))
-}
-
-func appendHex(b []byte, x uint64, digits int) []byte {
-	for i := digits - 1; i >= 0; i-- {
-		b = append(b, "0123456789abcdef"[x>>(4*i)&15])
-	}
-	return b
-}
-
 // Health is what one check says about an instance. It travels when Alive flips
 // and with its first failure, not with every probe.
 type Health struct {

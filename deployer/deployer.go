@@ -157,7 +157,7 @@ func (d *Deployer) perform(ctx context.Context, t *term, fx cluster.Effects) err
 		if err := d.cfg.Store.Commit(ctx, t.epoch, fx.Save); err != nil {
 			return fmt.Errorf("commit: %w", err) // the term ends with it
 		}
-		d.stats.committed(time.Since(begun), len(fx.Save.Notices))
+		d.stats.committed(time.Since(begun), fx.Save.Notices.Len())
 	}
 	t.view.apply(fx)
 	for _, r := range fx.Reply {
@@ -172,7 +172,7 @@ func (d *Deployer) perform(ctx context.Context, t *term, fx cluster.Effects) err
 	if fx.Roster != nil {
 		d.posted("roster", d.cfg.Post.SendRoster(*fx.Roster))
 	}
-	if len(fx.Save.Notices) > 0 {
+	if fx.Save.Notices.Len() > 0 {
 		d.publish(fx.Save.Notices)
 		if d.cfg.Committed != nil {
 			d.cfg.Committed()

@@ -1,6 +1,9 @@
 package deployer
 
-import "pacer/apps"
+import (
+	"pacer/apps"
+	"pacer/deployer/cluster"
+)
 
 // behindMax is how many notices a subscriber may be behind before it is cut off.
 const behindMax = 4096
@@ -31,11 +34,11 @@ func (d *Deployer) cut(s *subscriber) {
 	}
 }
 
-func (d *Deployer) publish(notices []apps.Notice) {
+func (d *Deployer) publish(notices cluster.Notices) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	for s := range d.subscribers {
-		for _, n := range notices {
+		for n := range notices.All() {
 			select {
 			case s.notices <- n:
 				continue

@@ -55,7 +55,11 @@ func newView(stored cluster.Stored) *View {
 		jobs: map[apps.JobID]*apps.Job{}, runs: map[apps.JobID]map[string]apps.Run{}, runJobs: map[string]apps.JobID{},
 		claims: map[string]apps.Claim{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{}, affecting: map[apps.ID][]string{},
 	}
-	v.fold(cluster.Changes{Apps: stored.Apps, Instances: stored.Instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles})
+	instances := make([]*apps.Instance, len(stored.Instances))
+	for i, in := range stored.Instances {
+		instances[i] = &in // on its own, so that it does not keep the others in memory
+	}
+	v.fold(cluster.Changes{Apps: stored.Apps, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles})
 	return v
 }
 
@@ -88,10 +92,10 @@ func (v *View) fold(c cluster.Changes) {
 		if old := v.instances[in.ID]; old != nil {
 			v.count(old, -1)
 		}
-		v.count(&in, 1)
-		v.instances[in.ID] = &in
+		v.count(in, 1)
+		v.instances[in.ID] = in
 		a := v.app(in.App)
-		a.instances[in.ID] = &in
+		a.instances[in.ID] = in
 		v.touch(a)
 	}
 	for _, f := range c.Finished {

@@ -17,8 +17,8 @@ func (w *World) mixEffects(fx *cluster.Effects) {
 	for _, id := range c.GoneApps {
 		w.mixString(string(id))
 	}
-	for i := range c.Instances {
-		w.mixInstance(&c.Instances[i])
+	for _, in := range c.Instances {
+		w.mixInstance(in)
 	}
 	for i := range c.Finished {
 		w.mixInstance(&c.Finished[i].Instance)
@@ -44,8 +44,7 @@ func (w *World) mixEffects(fx *cluster.Effects) {
 		w.mixString(c.Hosts[i].Name)
 		w.mixFlags(c.Hosts[i].Lost, c.Hosts[i].Cordoned)
 	}
-	for i := range c.Notices {
-		n := &c.Notices[i]
+	for n := range c.Notices.All() {
 		w.mix(n.Seq)
 		w.mixString(n.Type)
 		w.mixString(string(n.App))

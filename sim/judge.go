@@ -36,8 +36,7 @@ func (st *store) judgeChanges(c cluster.Changes) before {
 			b.passing = true
 		}
 	}
-	for i := range c.Instances {
-		in := &c.Instances[i]
+	for _, in := range c.Instances {
 		old := st.instances[in.ID]
 		switch {
 		case old == nil:

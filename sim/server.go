@@ -360,8 +360,7 @@ func (t *term) judge(now time.Time, c cluster.Changes) (j judgement) {
 			j.knew = append(j.knew, b.name)
 		}
 	}
-	for i := range c.Instances {
-		in := &c.Instances[i]
+	for _, in := range c.Instances {
 		old := w.store.instances[in.ID]
 		if in.State != apps.Stopping || old == nil || old.State == apps.Stopping {
 			continue

@@ -132,11 +132,11 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	for _, spec := range c.Apps {
 		st.putApp(spec)
 	}
-	for i := range c.Instances {
-		if in := &c.Instances[i]; in.State == apps.Stopping {
+	for _, in := range c.Instances {
+		if in.State == apps.Stopping {
 			w.stopped[in.ID] = stop{epoch, j.knew}
 		}
-		st.putInstance(&c.Instances[i])
+		st.putInstance(in)
 	}
 	if c.Serial != 0 {
 		if c.Serial <= st.serial {
@@ -180,7 +180,7 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	for _, name := range c.GoneHosts {
 		delete(st.hosts, name)
 	}
-	for _, n := range c.Notices {
+	for n := range c.Notices.All() {
 		if n.Seq != st.seq+1 {
 			w.fail("notice %d follows %d", n.Seq, st.seq)
 		}

@@ -15,7 +15,7 @@ func BenchmarkCommitOneApp(b *testing.B) {
 			commit(b, d, l, cluster.Changes{
 				Apps:        []*apps.App{app},
 				Deployments: []apps.Deployment{{ID: "d", Version: app.Version, State: apps.DeploymentRunning, Started: today}},
-				Notices:     []apps.Notice{{Seq: seq, At: today, Type: "api_post_event", App: app.ID, Spec: app}},
+				Notices:     cluster.NoticesOf(apps.Notice{Seq: seq, At: today, Type: "api_post_event", App: app.ID, Spec: app}),
 			})
 		}
 	})

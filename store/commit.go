@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"iter"
 	"slices"
 	"strings"
 
@@ -143,7 +144,7 @@ func plan(c *cluster.Changes) ([]write, error) {
 		p.writes = append(p.writes, trim{trimApps, texts(each(c.Apps, func(a *apps.App) apps.ID { return a.ID }))})
 	}
 	putAll(&p, instancesTable, c.Instances,
-		func(in apps.Instance) string { return in.ID }, func(in apps.Instance) []any { return []any{in.ID, string(in.App), in.Host} })
+		func(in *apps.Instance) string { return in.ID }, func(in *apps.Instance) []any { return []any{in.ID, string(in.App), in.Host} })
 	p.drop("instances", "id", each(c.Finished, func(f apps.Finished) string { return f.ID }))
 	putAll(&p, finishedTable, c.Finished,
 		func(f apps.Finished) string { return f.ID }, func(f apps.Finished) []any { return []any{f.ID, string(f.App), f.At.UnixMilli()} })
@@ -180,15 +181,10 @@ func plan(c *cluster.Changes) ([]write, error) {
 	if c.Serial != 0 {
 		p.writes = append(p.writes, serial{int64(c.Serial)})
 	}
-	if n := len(c.Notices); n > 0 {
-		for i, notice := range c.Notices {
-			if notice.Seq != c.Notices[0].Seq+uint64(i) {
-				return nil, fmt.Errorf("notice %d comes where %d is due", notice.Seq, c.Notices[0].Seq+uint64(i))
-			}
-		}
-		p.writes = append(p.writes, advance{int64(c.Notices[0].Seq) - 1, int64(c.Notices[n-1].Seq)})
-		putAll(&p, eventsTable, c.Notices, nil,
-			func(n apps.Notice) []any { return []any{int64(n.Seq), n.At.UnixMilli(), n.Type} })
+	if c.Notices.Len() > 0 {
+		p.writes = append(p.writes, advance{int64(c.Notices.First()) - 1, int64(c.Notices.Last())})
+		kept := c.Notices.Newest(noticesMax) // the others would be pruned at once
+		putRows(&p, eventsTable, kept.Len(), kept.All(), func(n apps.Notice) []any { return []any{int64(n.Seq), n.At.UnixMilli(), n.Type} })
 	}
 	return p.writes, p.err
 }
@@ -204,24 +200,27 @@ func (p *planner) drop(from, column string, keys []string) {
 	}
 }
 
-// putAll adds rows to be put: cells gives all columns but the last, the document.
-// Where key is given, only the last row of each key is put.
+// putAll adds rows to be put: cells gives all columns but the last, the document. Only
+// the last row of each key is put.
 func putAll[T any](p *planner, into *table, rows []T, key func(T) string, cells func(T) []any) {
 	if len(rows) == 0 {
 		return
 	}
-	if key != nil {
-		rows = lastOfEach(rows, key)
-	}
+	rows = lastOfEach(rows, key)
+	putRows(p, into, len(rows), slices.Values(rows), cells)
+}
+
+// putRows adds n rows with unlike keys.
+func putRows[T any](p *planner, into *table, n int, rows iter.Seq[T], cells func(T) []any) {
 	w := put{into: into, cols: make([]any, len(into.cols))}
 	for i, isInt := range into.ints {
 		if isInt {
-			w.cols[i] = make([]int64, 0, len(rows))
+			w.cols[i] = make([]int64, 0, n)
 		} else {
-			w.cols[i] = make([]string, 0, len(rows))
+			w.cols[i] = make([]string, 0, n)
 		}
 	}
-	for _, row := range rows {
+	for row := range rows {
 		doc, err := encode(row)
 		if err != nil {
 			if p.err == nil {

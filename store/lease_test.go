@@ -478,6 +478,6 @@ func writeUntilLost(ctx context.Context, d *DB, l *Lease) {
 	defer cancel()
 	s, err := d.Load(ctx)
 	for seq := s.Seq + 1; err == nil; seq++ {
-		err = d.Commit(ctx, l.Epoch, cluster.Changes{Notices: []apps.Notice{{Seq: seq, At: today, Version: apps.Version(l.Epoch)}}})
+		err = d.Commit(ctx, l.Epoch, cluster.Changes{Notices: cluster.NoticesOf(apps.Notice{Seq: seq, At: today, Version: apps.Version(l.Epoch)})})
 	}
 }

@@ -88,7 +88,7 @@ func TestAPowerCutOfTheDatabaseLosesNothing(t *testing.T) {
 	under := make(chan struct{})   // some were
 	go func() {
 		for seq := uint64(1); ; seq++ {
-			if err := d.Commit(context.Background(), l.Epoch, cluster.Changes{Serial: seq, Notices: notices(seq, seq)}); err != nil {
+			if err := d.Commit(context.Background(), l.Epoch, cluster.Changes{Serial: seq, Notices: cluster.NoticesOf(notices(seq, seq)...)}); err != nil {
 				stored <- seq - 1
 				return
 			}
@@ -114,7 +114,7 @@ func TestAPowerCutOfTheDatabaseLosesNothing(t *testing.T) {
 	if s.Serial != s.Seq || next.Epoch != l.Epoch+1 {
 		t.Errorf("serial %d, seq %d; epoch %d follows %d", s.Serial, s.Seq, next.Epoch, l.Epoch)
 	}
-	commit(t, d, next, cluster.Changes{Notices: notices(s.Seq+1, s.Seq+1)})
+	commit(t, d, next, cluster.Changes{Notices: cluster.NoticesOf(notices(s.Seq+1, s.Seq+1)...)})
 }
 
 func TestTwoServersOpenANewDatabaseAtOnce(t *testing.T) {

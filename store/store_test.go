@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -114,10 +115,10 @@ func everything() cluster.Changes {
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{
-		Apps: []*apps.App{&app}, Instances: []apps.Instance{in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
+		Apps: []*apps.App{&app}, Instances: []*apps.Instance{&in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
 		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim}, Roles: []apps.Role{role},
 		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run}, Answers: []apps.Answer{answer},
-		Notices: []apps.Notice{first, second}, Serial: 7,
+		Notices: cluster.NoticesOf(first, second), Serial: 7,
 	}
 }
 
@@ -134,15 +135,15 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 		commit(t, d, lead(t, d), c)
 
 		diff(t, "loaded", cluster.Stored{
-			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: c.Instances,
+			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: []apps.Instance{*c.Instances[0]},
 			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers,
 		}, load(t, d))
 		ctx := t.Context()
 		diff(t, "versions", []apps.Version{c.Apps[0].Version}, must(d.Versions(ctx, "/shop/web"))(t))
 		diff(t, "version", c.Apps[0], must(d.AppVersion(ctx, "/shop/web", c.Apps[0].Version))(t))
-		diff(t, "notices", c.Notices, must(d.Notices(ctx, 0, 10))(t))
-		diff(t, "notices after 1", c.Notices[1:], must(d.Notices(ctx, 1, 10))(t))
-		diff(t, "one notice", c.Notices[:1], must(d.Notices(ctx, 0, 1))(t))
+		diff(t, "notices", slices.Collect(c.Notices.All()), must(d.Notices(ctx, 0, 10))(t))
+		diff(t, "notices after 1", slices.Collect(c.Notices.Newest(1).All()), must(d.Notices(ctx, 1, 10))(t))
+		diff(t, "one notice", slices.Collect(c.Notices.All())[:1], must(d.Notices(ctx, 0, 1))(t))
 		diff(t, "finished", c.Finished, must(d.Finished(ctx, "/shop/web", 10))(t))
 		diff(t, "failures", []apps.Failure{{Finished: c.Finished[0], Evidence: &c.Evidence[0]}}, must(d.Failures(ctx, "/shop/web", 10))(t))
 		diff(t, "running deployment", c.Deployments[0], must(d.Deployment(ctx, "d1"))(t))
@@ -161,14 +162,14 @@ func TestTheSpecsOfOldInstancesAreLoadedEachOnce(t *testing.T) {
 		spec := func(v apps.Version) *apps.App {
 			return &apps.App{ID: "/web", Version: v, ConfigAt: v, Cmd: fmt.Sprintf("run %d", v)}
 		}
-		instance := func(id string, v apps.Version) apps.Instance {
-			return apps.Instance{ID: id, App: "/web", Version: v, State: apps.Running, Host: "h1"}
+		instance := func(id string, v apps.Version) *apps.Instance {
+			return &apps.Instance{ID: id, App: "/web", Version: v, State: apps.Running, Host: "h1"}
 		}
 		for v := apps.Version(1); v <= 3; v++ {
 			commit(t, d, l, cluster.Changes{Apps: []*apps.App{spec(v)}})
 		}
 
-		commit(t, d, l, cluster.Changes{Instances: []apps.Instance{instance("a", 1), instance("b", 1), instance("c", 3)}})
+		commit(t, d, l, cluster.Changes{Instances: []*apps.Instance{instance("a", 1), instance("b", 1), instance("c", 3)}})
 
 		s := load(t, d)
 		diff(t, "present", []*apps.App{spec(3)}, s.Apps)
@@ -212,7 +213,7 @@ func TestRowsThatFallOut(t *testing.T) {
 		c := everything()
 		commit(t, d, l, c)
 		in, dep := c.Instances[0], c.Deployments[0]
-		end := apps.Finished{Instance: in, End: apps.EndStopped, At: today.Add(time.Hour)}
+		end := apps.Finished{Instance: *in, End: apps.EndStopped, At: today.Add(time.Hour)}
 		dep.State, dep.Ended = apps.DeploymentCancelled, end.At
 
 		commit(t, d, l, cluster.Changes{Finished: []apps.Finished{end}, Deployments: []apps.Deployment{dep}, GoneHosts: []string{"h1", "h2"},
@@ -287,18 +288,17 @@ func TestNoticesAreDense(t *testing.T) {
 	engines(t, func(t *testing.T, url string) {
 		d := open(t, url)
 		l := lead(t, d)
-		commit(t, d, l, cluster.Changes{Notices: notices(1, 3)})
+		commit(t, d, l, cluster.Changes{Notices: cluster.NoticesOf(notices(1, 3)...)})
 		for name, wrong := range map[string][]apps.Notice{
 			"a gap":        notices(5, 6),
 			"a repetition": notices(3, 4),
-			"a hole":       {{Seq: 4}, {Seq: 6}},
 			"from zero":    notices(0, 1),
 		} {
-			if err := d.Commit(t.Context(), l.Epoch, cluster.Changes{Notices: wrong, Serial: 99}); err == nil || errors.Is(err, ErrUnknown) || errors.Is(err, ErrFenced) {
+			if err := d.Commit(t.Context(), l.Epoch, cluster.Changes{Notices: cluster.NoticesOf(wrong...), Serial: 99}); err == nil || errors.Is(err, ErrUnknown) || errors.Is(err, ErrFenced) {
 				t.Errorf("%s: got %v, expected a plain refusal", name, err)
 			}
 		}
-		commit(t, d, l, cluster.Changes{Notices: notices(4, 4)})
+		commit(t, d, l, cluster.Changes{Notices: cluster.NoticesOf(notices(4, 4)...)})
 
 		diff(t, "notices", notices(1, 4), must(d.Notices(t.Context(), 0, 100))(t))
 		if s := load(t, d); s.Seq != 4 || s.Serial != 0 {
@@ -340,9 +340,9 @@ func TestALoadSeesWholeCommits(t *testing.T) {
 		var writer sync.WaitGroup
 		writer.Go(func() {
 			for n := uint64(1); n <= steps; n++ {
-				c := cluster.Changes{Serial: n, Notices: notices(n, n)}
+				c := cluster.Changes{Serial: n, Notices: cluster.NoticesOf(notices(n, n)...)}
 				for i := range 20 {
-					c.Instances = append(c.Instances, apps.Instance{ID: fmt.Sprintf("a.instance-%d", i), Serial: n})
+					c.Instances = append(c.Instances, &apps.Instance{ID: fmt.Sprintf("a.instance-%d", i), Serial: n})
 				}
 				c.Hosts = []apps.Host{{Name: "h1", Message: fmt.Sprint(n)}}
 				if err := d.Commit(t.Context(), l.Epoch, c); err != nil {
@@ -380,10 +380,12 @@ func TestALargeCommitIsOneCommit(t *testing.T) {
 
 		commit(t, d, l, c)
 
-		diff(t, "instances", c.Instances, load(t, d).Instances)
+		for i, in := range load(t, d).Instances {
+			diff(t, "an instance", *c.Instances[i], in)
+		}
 		gone := cluster.Changes{}
 		for _, in := range c.Instances {
-			gone.Finished = append(gone.Finished, apps.Finished{Instance: in, End: apps.EndStopped})
+			gone.Finished = append(gone.Finished, apps.Finished{Instance: *in, End: apps.EndStopped})
 		}
 		commit(t, d, l, gone)
 		if n := len(load(t, d).Instances); n != 0 {
@@ -395,7 +397,7 @@ func TestALargeCommitIsOneCommit(t *testing.T) {
 // manyInstances are as they are in life, ordered by id.
 func manyInstances(n int) (c cluster.Changes) {
 	for i := range n {
-		c.Instances = append(c.Instances, apps.Instance{
+		c.Instances = append(c.Instances, &apps.Instance{
 			ID: fmt.Sprintf("shop_web.instance-%08x-1b7c-8000-8000-1c5f5dfd0b4c", i), Serial: uint64(i + 1), App: "/shop/web",
 			Version: 1_700_000_000_000, Role: "shop", Needs: apps.Resources{CPU: 100, Mem: 128}, Host: fmt.Sprintf("host-%d", i%1000),
 			Addr: "10.0.0.1", Ports: []int{31000 + i%1000}, State: apps.Running, Ready: true, Since: time.UnixMilli(1_700_000_000_000).UTC(),
@@ -422,13 +424,15 @@ func TestHistoriesAreBounded(t *testing.T) {
 			c.Deployments = append(c.Deployments, apps.Deployment{ID: fmt.Sprint(i), State: apps.DeploymentSucceeded, Ended: now.Add(time.Duration(i) * time.Second)})
 		}
 		c.Deployments = append(c.Deployments, apps.Deployment{ID: "running", State: apps.DeploymentRunning})
+		var told []apps.Notice
 		for i := range 5_000 {
 			at := now
 			if i < 4_500 {
 				at = now.Add(-noticesAge - time.Minute)
 			}
-			c.Notices = append(c.Notices, apps.Notice{Seq: uint64(i + 1), At: at})
+			told = append(told, apps.Notice{Seq: uint64(i + 1), At: at})
 		}
+		c.Notices = cluster.NoticesOf(told...)
 		commit(t, d, l, c)
 
 		if err := d.pruneOnce(t.Context(), now); err != nil {
@@ -462,7 +466,7 @@ func TestHistoriesAreBounded(t *testing.T) {
 		if first := must(d.FirstSeq(t.Context()))(t); first != 5_001 {
 			t.Errorf("the first notice is %d, expected the next to come, 5001", first)
 		}
-		commit(t, d, l, cluster.Changes{Notices: notices(5_001, 5_001)})
+		commit(t, d, l, cluster.Changes{Notices: cluster.NoticesOf(notices(5_001, 5_001)...)})
 	})
 }
 

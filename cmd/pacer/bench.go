@@ -70,7 +70,7 @@ func benchPlace(out io.Writer, size benchSize) error {
 		}
 	}
 	_, err = fmt.Fprintf(out, "core: %d of %d placed in one step of %s, with %d rows, %d letters to hosts and %d notices\n", starting, size.instances, took.Round(time.Millisecond),
-		len(fx.Save.Instances), len(fx.Assign), len(fx.Save.Notices))
+		len(fx.Save.Instances), len(fx.Assign), fx.Save.Notices.Len())
 	return err
 }
 

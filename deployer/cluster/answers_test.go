@@ -43,7 +43,7 @@ func TestARequestSentAgainChangesNothing(t *testing.T) {
 	if first.Err != nil || first.Answer != nil || len(saved.Answers) != 1 {
 		t.Fatalf("want it done and its answer kept, got %+v, %+v", first, saved.Answers)
 	}
-	for i, leader := range []*State{s, New(Stored{Cluster: 1, Apps: saved.Apps, Instances: saved.Instances, Deployments: saved.Deployments, Serial: saved.Serial, Answers: saved.Answers}, 2, noon)} {
+	for i, leader := range []*State{s, New(Stored{Cluster: 1, Apps: saved.Apps, Instances: rows(saved.Instances), Deployments: saved.Deployments, Serial: saved.Serial, Answers: saved.Answers}, 2, noon)} {
 		for _, ev := range []Event{keyed("d2", key), Recall{Request: "r", Key: *key}} {
 			r, again := asked(t, leader, noon.Add(time.Second), ev)
 			if r.Err != nil || r.Deployment != "d1" || r.Version != first.Version || r.Answer == nil || r.Answer.Created != "/web" || len(r.Apps) != 1 || len(again.Apps) > 0 || len(again.Deployments) > 0 {

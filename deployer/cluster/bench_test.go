@@ -140,7 +140,7 @@ func newLargeCluster(tb testing.TB, hosts, appsCount, each int) *largeCluster {
 		c.now = c.now.Add(time.Second)
 		c.beat()
 	}
-	if n := len(c.s.instances); n != appsCount*each {
+	if n := c.s.instances.n; n != appsCount*each {
 		tb.Fatalf("%d instances are loaded, want %d", n, appsCount*each)
 	}
 	c.took, c.cpu, c.rows, c.letters = nil, nil, 0, 0
@@ -151,7 +151,7 @@ func (c *largeCluster) step(events ...Event) {
 	begun, cpu := time.Now(), cpuTime()
 	fx, _ := c.s.Step(c.now, events)
 	c.took, c.cpu = append(c.took, time.Since(begun)), append(c.cpu, cpuTime()-cpu)
-	c.rows += len(fx.Save.Apps) + len(fx.Save.Instances) + len(fx.Save.Finished) + len(fx.Save.Deployments) + len(fx.Save.Notices)
+	c.rows += len(fx.Save.Apps) + len(fx.Save.Instances) + len(fx.Save.Finished) + len(fx.Save.Deployments) + fx.Save.Notices.Len()
 	c.letters += len(fx.Assign) + len(fx.Serve)
 	c.now = c.now.Add(time.Millisecond)
 	for _, a := range fx.Assign {

@@ -44,8 +44,8 @@ type watched struct {
 
 func (s *State) staying() map[string]bool {
 	out := map[string]bool{}
-	for id, in := range s.instances {
-		out[id] = in.State < apps.Draining
+	for in := range s.instances.all() {
+		out[in.ID] = in.State < apps.Draining
 	}
 	return out
 }
@@ -54,8 +54,8 @@ func (s *State) staying() map[string]bool {
 // ready than are to be kept; or when more live than may.
 func (b *watched) look(w *slowWorld) {
 	let := 0
-	for id, in := range w.s.instances {
-		if in.State >= apps.Draining && b.staying[id] && in.Ready && in.end == apps.EndStopped {
+	for in := range w.s.instances.all() {
+		if in.State >= apps.Draining && b.staying[in.ID] && in.Ready && in.end == apps.EndStopped {
 			let++
 		}
 	}
@@ -123,8 +123,8 @@ func TestAPlanDoesNotDependOnTheOrderOfItsInput(tb *testing.T) {
 			steps := slices.Clone(d.Steps)
 			w.settle()
 			var rows []apps.Instance
-			for _, id := range sortedKeys(w.s.instances) {
-				rows = append(rows, w.s.instances[id].Instance)
+			for _, id := range sortedKeys(w.s.instances.byID()) {
+				rows = append(rows, w.s.instances.get(id).Instance)
 			}
 			return []any{steps, rows}
 		}

@@ -89,7 +89,7 @@ func (s *State) placeClaimants() {
 		}
 		p, refusal := s.board.PlaceOn(c.Host, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role}, c.hold())
 		if refusal != nil {
-			s.waited[in.App] = in.app
+			s.reckon(in.app)
 			in.app.refusal = *refusal
 			continue
 		}
@@ -212,7 +212,7 @@ func (s *State) keepsData(h *host) error {
 // checkClaims verifies what must hold of claims between any two steps.
 func (s *State) checkClaims() error {
 	holders := map[string]string{}
-	for _, in := range s.instances {
+	for in := range s.instances.all() {
 		if in.Claim == "" {
 			if in.Host != "" && in.spec.Resident() {
 				return fmt.Errorf("%s has a host and no claim for its volumes", in.ID)

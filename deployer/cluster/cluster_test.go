@@ -109,7 +109,7 @@ func (w *world) put(spec *apps.App) Reply {
 
 func (w *world) count(states ...apps.State) int {
 	n := 0
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		for _, st := range states {
 			if in.State == st {
 				n++
@@ -161,12 +161,12 @@ func TestARollingUpdateKeepsItsBounds(t *testing.T) {
 	w.put(next)
 	for range 100 {
 		ready := 0
-		for _, in := range w.s.instances {
+		for in := range w.s.instances.all() {
 			if in.Ready && in.State == apps.Running {
 				ready++
 			}
 		}
-		if live := len(w.s.instances); live > 5 || ready < 2 {
+		if live := w.s.instances.n; live > 5 || ready < 2 {
 			t.Fatalf("want at most 5 live and at least 2 ready, got %d and %d", live, ready)
 		}
 		w.now = w.now.Add(time.Second)
@@ -182,7 +182,7 @@ func TestARollingUpdateKeepsItsBounds(t *testing.T) {
 		}
 	}
 
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		if in.spec.Env["V"] != "2" {
 			t.Fatalf("an old instance is left: %+v", in.Instance)
 		}
@@ -200,8 +200,8 @@ func TestADeletedAppIsGoneWhenItsLastInstanceIs(t *testing.T) {
 	w.step(Change{Request: "r", Deployment: "del", Delete: []apps.ID{"/shop/web"}})
 	w.settle()
 
-	if len(w.s.apps) != 0 || len(w.s.instances) != 0 || len(w.s.deployments) != 0 || len(w.s.ports) != 0 {
-		t.Fatalf("want nothing left, got %d apps, %d instances, %d deployments, ports %v", len(w.s.apps), len(w.s.instances), len(w.s.deployments), w.s.ports)
+	if len(w.s.apps) != 0 || w.s.instances.n != 0 || len(w.s.deployments) != 0 || len(w.s.ports) != 0 {
+		t.Fatalf("want nothing left, got %d apps, %d instances, %d deployments, ports %v", len(w.s.apps), w.s.instances.n, len(w.s.deployments), w.s.ports)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestTheFirstDeathOfAReadyInstanceCostsNoPause(t *testing.T) {
 
 	die()
 	if w.count(apps.Starting) != 1 {
-		t.Fatalf("the replacement should start at once: %+v", w.s.instances)
+		t.Fatalf("the replacement should start at once: %+v", w.s.instances.byID())
 	}
 	die() // before it was ever ready
 	if w.count(apps.Waiting) != 1 {
@@ -229,7 +229,7 @@ func TestTheFirstDeathOfAReadyInstanceCostsNoPause(t *testing.T) {
 	w.now = w.now.Add(1100 * time.Millisecond)
 	w.report("h1")
 	if w.count(apps.Starting) != 1 {
-		t.Fatalf("the backoff of a second is over, but nothing starts: %+v", w.s.instances)
+		t.Fatalf("the backoff of a second is over, but nothing starts: %+v", w.s.instances.byID())
 	}
 }
 
@@ -247,7 +247,7 @@ func TestALostHostsInstancesRunElsewhere(t *testing.T) {
 	if w.count(apps.Running) != 3 || w.count(apps.Waiting, apps.Starting) != 0 {
 		t.Fatalf("want 3 running on two hosts, got %d", w.count(apps.Running))
 	}
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		if in.Host == "h3" {
 			t.Fatalf("%s is still on the lost host", in.ID)
 		}
@@ -262,7 +262,7 @@ func TestADrainedHostIsEmptiedWithoutGoingBelowTheMinimum(t *testing.T) {
 	w.step(Drain{Request: "r", Host: "h1", On: true})
 	for range 50 {
 		ready := 0
-		for _, in := range w.s.instances {
+		for in := range w.s.instances.all() {
 			if in.Ready && in.State == apps.Running {
 				ready++
 			}
@@ -273,7 +273,7 @@ func TestADrainedHostIsEmptiedWithoutGoingBelowTheMinimum(t *testing.T) {
 		w.settle()
 	}
 
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		if in.Host == "h1" {
 			t.Fatalf("%s is still on the drained host, %s", in.ID, in.State)
 		}

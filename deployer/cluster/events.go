@@ -148,7 +148,7 @@ func (fx *Effects) Empty() bool {
 type Changes struct {
 	Apps        []*apps.App       // accepted: each is the app's present version, and a version to keep
 	GoneApps    []apps.ID         // deleted, with all their versions
-	Instances   []apps.Instance   // made or changed
+	Instances   []*apps.Instance  // made or changed; they are not changed later
 	Finished    []apps.Finished   // gone: to be moved to the history
 	Evidence    []apps.Evidence   // of instances that failed, for the history
 	Deployments []apps.Deployment // started, advanced or ended (State says which)
@@ -164,8 +164,8 @@ type Changes struct {
 	GoneRoles   []string
 	Answers     []apps.Answer // after GoneAnswers: a key may be used anew
 	GoneAnswers []string
-	Notices     []apps.Notice // numbered densely: the first follows the last stored one
-	Serial      uint64        // of the newest instance; 0 where it did not change
+	Notices     Notices // the first follows the last stored one
+	Serial      uint64  // of the newest instance; 0 where it did not change
 }
 
 // Empty reports whether there is nothing to store.
@@ -174,7 +174,7 @@ func (c *Changes) Empty() bool {
 		len(c.Evidence) == 0 && len(c.Jobs) == 0 && len(c.GoneJobs) == 0 && len(c.Runs) == 0 && len(c.GoneRuns) == 0 &&
 		len(c.Claims) == 0 && len(c.GoneClaims) == 0 && len(c.Roles) == 0 && len(c.GoneRoles) == 0 &&
 		len(c.Answers) == 0 && len(c.GoneAnswers) == 0 &&
-		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && len(c.Notices) == 0 && c.Serial == 0
+		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && c.Notices.Len() == 0 && c.Serial == 0
 }
 
 // Stored is all that a leader starts from.

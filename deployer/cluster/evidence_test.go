@@ -61,12 +61,12 @@ func TestNoticesCarryNoBodiesOfChecks(t *testing.T) {
 		w.hosts["h1"].runs[id] = run
 	}
 	fx := w.report("h1")
-	for _, n := range fx.Save.Notices {
+	for n := range fx.Save.Notices.All() {
 		if n.Instance != nil && slices.ContainsFunc(n.Instance.Health, func(h apps.Health) bool { return h.Last != nil }) {
 			t.Errorf("%s carries %+v", n.Type, n.Instance.Health)
 		}
 	}
-	if len(fx.Save.Notices) == 0 || len(fx.Save.Instances) != 1 || fx.Save.Instances[0].Health[0].Last == nil {
+	if fx.Save.Notices.Len() == 0 || len(fx.Save.Instances) != 1 || fx.Save.Instances[0].Health[0].Last == nil {
 		t.Errorf("want notices, and the answer with the instance, got %+v", fx.Save)
 	}
 }
@@ -97,7 +97,7 @@ func TestADeploymentKnowsWhenEachStepBeganAndWhoAsked(t *testing.T) {
 
 func TestADeploymentFromBeforeItsStepsWereDatedGoesOn(t *testing.T) {
 	w := newWorld(t, "h1")
-	d := &deployment{apps.Deployment{Step: 2, Steps: make([]apps.Step, 4)}}
+	d := &deployment{Deployment: apps.Deployment{Step: 2, Steps: make([]apps.Step, 4)}}
 	w.s.now = noon
 	w.s.stepStarts(d)
 	if want := []time.Time{{}, {}, noon}; !slices.Equal(d.StepStarted, want) {
@@ -159,7 +159,7 @@ func TestWhyInstancesWaitAddsUpToTheHosts(t *testing.T) {
 				w.step(Change{Deployment: fmt.Sprint("d", w.s.seq), Force: true, Put: []PutApp{{App: spec}}})
 			},
 			"kill": func(rt *rapid.T) {
-				if all := sortedKeys(w.s.instances); len(all) > 0 {
+				if all := sortedKeys(w.s.instances.byID()); len(all) > 0 {
 					w.step(Kill{Instances: []string{rapid.SampledFrom(all).Draw(rt, "victim")}})
 				}
 			},

@@ -16,7 +16,7 @@ func (w *world) crash(rounds int) {
 		for _, name := range sortedKeys(w.hosts) {
 			h := w.hosts[name]
 			for id, run := range h.runs {
-				in := w.s.instances[id]
+				in := w.s.instances.get(id)
 				switch {
 				case run.Phase != apps.PhaseStarting || in == nil:
 				case in.spec.Env["V"] == "broken":
@@ -45,7 +45,7 @@ func TestACrashingVersionIsRolledBackAndTheOldOneServesAllAlong(t *testing.T) {
 	for range 20 {
 		w.crash(1)
 		ready := 0
-		for _, in := range w.s.instances {
+		for in := range w.s.instances.all() {
 			if in.Ready && in.State == apps.Running && in.spec.Env["V"] == "" {
 				ready++
 			}
@@ -115,7 +115,7 @@ func TestAnInstanceWithoutChecksHasToLiveAMomentBeforeItCounts(t *testing.T) {
 	for range 40 { // it runs for half a second each time
 		w.now = w.now.Add(500 * time.Millisecond)
 		for id, run := range h.runs {
-			if in := w.s.instances[id]; in != nil && in.spec.Env["V"] == "broken" {
+			if in := w.s.instances.get(id); in != nil && in.spec.Env["V"] == "broken" {
 				switch run.Phase {
 				case apps.PhaseStarting:
 					h.runs[id] = apps.InstanceReport{ID: id, Phase: apps.PhaseRunning, Ready: true, Started: w.now}

@@ -96,7 +96,7 @@ func (s *State) foldChange(c Change) {
 		return
 	}
 	version := s.nextVersion(target)
-	d := &deployment{apps.Deployment{
+	d := &deployment{Deployment: apps.Deployment{
 		ID: c.Deployment, Version: version, Started: s.now, State: apps.DeploymentRunning,
 		Old: map[apps.ID]*apps.App{}, Kill: c.Kill, By: cmp.Or(c.By, c.ClientIP),
 	}}
@@ -392,6 +392,7 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 		s.tellAccepted(spec, d.Old[t] != nil, c)
 		s.tell(apps.Notice{Type: "group_change_success", App: t.Parent(), Version: spec.Version})
 	}
+	s.prepare(accepted)
 	s.deployments[d.ID] = d
 	s.order = append(s.order, d)
 	s.advanced[d.ID] = d
@@ -405,7 +406,7 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 func (s *State) foldKill(k Kill) {
 	var killed []apps.Instance
 	for _, id := range k.Instances {
-		in := s.instances[id]
+		in := s.instances.get(id)
 		if in == nil || in.State >= apps.Draining {
 			continue
 		}

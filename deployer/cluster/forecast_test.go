@@ -32,7 +32,7 @@ func TestAForecastSaysWhatTheDeploymentThenDoes(t *testing.T) {
 	placed := map[string]int{}
 	w.step(change)
 	w.settle()
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		placed[in.Host]++
 	}
 	for _, p := range f.Apps[0].Placed {

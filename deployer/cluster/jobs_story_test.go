@@ -151,7 +151,7 @@ func (st *story) storeJobs(c *Changes) {
 		}
 	}
 	st.stored.Runs = slices.DeleteFunc(slices.Clone(st.stored.Runs), func(o apps.Run) bool { return slices.Contains(c.GoneRuns, o.ID) })
-	for _, n := range c.Notices {
+	for n := range c.Notices.All() {
 		if n.Type == noticeSlotSkipped {
 			st.note("skip   %s %s", n.Job, n.Message)
 		}

@@ -51,7 +51,7 @@ func (w *jobWorld) commit(c *Changes) {
 		w.apps[spec.ID] = spec
 	}
 	for _, in := range c.Instances {
-		w.rows[in.ID] = in
+		w.rows[in.ID] = *in
 	}
 	for _, f := range c.Finished {
 		delete(w.rows, f.ID)
@@ -68,7 +68,7 @@ func (w *jobWorld) commit(c *Changes) {
 	for _, id := range c.GoneRuns {
 		delete(w.runs, id)
 	}
-	w.serial, w.seq = max(w.serial, c.Serial), w.seq+uint64(len(c.Notices))
+	w.serial, w.seq = max(w.serial, c.Serial), w.seq+uint64(c.Notices.Len())
 }
 
 func newJobWorld(now time.Time) *jobWorld {
@@ -200,7 +200,7 @@ func TestUsersDoNotReachTheAppOfARun(t *testing.T) {
 			t.Errorf("%T: got %v, want NotFound", ev, fx.Reply[0].Err)
 		}
 	}
-	for _, n := range fx.Save.Notices {
+	for n := range fx.Save.Notices.All() {
 		if !slices.Contains([]string{noticeRunStarted, noticeTaskStatus}, n.Type) {
 			t.Errorf("Marathon's clients would hear of it: %s", n.Type)
 		}

@@ -26,7 +26,7 @@ func TestALetterThatIsRepeatedAndChangedIsANewOne(t *testing.T) {
 	}
 	w.now = w.now.Add(resendPause)
 
-	fx := w.step(Reported{r}, Kill{Instances: []string{sortedKeys(w.s.instances)[0]}})
+	fx := w.step(Reported{r}, Kill{Instances: []string{sortedKeys(w.s.instances.byID())[0]}})
 
 	if len(fx.Assign) != 1 || fx.Assign[0].Revision <= before || len(fx.Assign[0].Instances) != 2 {
 		t.Fatalf("one of two is stopped and a third starts: want a letter newer than revision %d with two instances, got %+v", before, fx.Assign)
@@ -121,8 +121,8 @@ func TestWhoWasJustLetGoDoesNotCountAsReady(t *testing.T) {
 	w.put(web(4))
 	w.settle()
 	var victim, elsewhere string
-	for _, id := range sortedKeys(w.s.instances) {
-		if host := w.s.instances[id].Host; host != "h3" {
+	for _, id := range sortedKeys(w.s.instances.byID()) {
+		if host := w.s.instances.get(id).Host; host != "h3" {
 			victim = id
 		} else {
 			elsewhere = id
@@ -140,7 +140,7 @@ func TestWhoWasJustLetGoDoesNotCountAsReady(t *testing.T) {
 	}}}})
 
 	ready := 0
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		if in.Ready && in.State == apps.Running {
 			ready++
 		}

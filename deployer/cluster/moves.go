@@ -17,16 +17,17 @@ import (
 
 // loadMoves takes up the moves that were under way.
 func (s *State) loadMoves() {
-	for _, id := range sortedKeys(s.instances) {
-		if in := s.instances[id]; in.MoveTo != "" {
-			s.moving[id] = in
+	successors := map[string]*instance{}
+	for in := range s.instances.all() {
+		if in.MoveTo != "" {
+			s.moving[in.ID] = in
+		}
+		if in.Replaces != "" {
+			successors[in.ID] = in
 		}
 	}
-	for _, id := range sortedKeys(s.instances) {
-		in := s.instances[id]
-		if in.Replaces == "" {
-			continue
-		}
+	for _, id := range sortedKeys(successors) {
+		in := successors[id]
 		if before := s.moving[in.Replaces]; before != nil && before.State < apps.Draining {
 			before.next = in
 		} else {
@@ -108,7 +109,7 @@ func (s *State) parted(in *instance) {
 // leaves notes that an instance goes: with it ends its move, or the move to it.
 func (s *State) leaves(in *instance, why string) {
 	s.parted(in)
-	if before := s.instances[in.Replaces]; before != nil {
+	if before := s.instances.get(in.Replaces); before != nil {
 		s.stay(before, why)
 	}
 	if in.State == apps.Gone {
@@ -124,11 +125,11 @@ func (s *State) placeMoved() (turn bool) {
 		return false
 	}
 	successors := slices.DeleteFunc(slices.Clone(s.waiting), func(in *instance) bool { return in.Replaces == "" })
-	slices.SortFunc(successors, func(x, y *instance) int { return inTurn(s.instances[x.Replaces], s.instances[y.Replaces]) })
+	slices.SortFunc(successors, func(x, y *instance) int { return inTurn(s.instances.get(x.Replaces), s.instances.get(y.Replaces)) })
 	first := s.firstMove()
 	var refusal string // of the first
 	for _, in := range successors {
-		before := s.instances[in.Replaces]
+		before := s.instances.get(in.Replaces)
 		h := s.hosts[before.MoveTo]
 		switch {
 		case h == nil:
@@ -180,8 +181,8 @@ func (s *State) onTheWay() bool {
 
 // checkMoves verifies what must hold of moves between any two steps.
 func (s *State) checkMoves() error {
-	for _, in := range s.instances {
-		moving, before := s.moving[in.ID], s.instances[in.Replaces]
+	for in := range s.instances.all() {
+		moving, before := s.moving[in.ID], s.instances.get(in.Replaces)
 		switch {
 		case (in.MoveTo != "") != (moving == in):
 			return fmt.Errorf("%s moves to host %q, and is known to: %v", in.ID, in.MoveTo, moving == in)
@@ -196,7 +197,7 @@ func (s *State) checkMoves() error {
 		}
 	}
 	for id := range s.moving {
-		if s.instances[id] == nil {
+		if s.instances.get(id) == nil {
 			return fmt.Errorf("%s moves and is not there", id)
 		}
 	}

@@ -18,7 +18,7 @@ func group(w *world, dbCPU int64, webVersion string, webInstances int, rollback 
 
 func (w *world) versions() map[string]int {
 	out := map[string]int{}
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		if in.App == "/shop/web" && in.State == apps.Running {
 			out[in.spec.Env["V"]]++
 		}
@@ -43,7 +43,7 @@ func TestWhatADeploymentHasNotComeToIsNotInForce(t *testing.T) {
 	}
 	w.step(group(w, 100, "1", 3, false)) // back to what it still follows
 	w.settle()
-	if v := w.versions(); v["1"] != 3 || len(w.s.deployments) != 0 || len(w.s.instances) != 4 {
+	if v := w.versions(); v["1"] != 3 || len(w.s.deployments) != 0 || w.s.instances.n != 4 {
 		t.Fatalf("want three of version 1 and the deployment ended, got %v, %d deployments", v, len(w.s.deployments))
 	}
 }

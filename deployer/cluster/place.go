@@ -8,9 +8,6 @@ import (
 	"pacer/deployer/placement"
 )
 
-// noticesPlaced is how many are told of an instance that is placed.
-const noticesPlaced = 3
-
 // place gives hosts to those who wait, once for the whole step: fairness is about
 // everyone. Who was refused is asked for again only when room may have grown. again
 // reports that there may be more to place once all is settled.
@@ -26,13 +23,12 @@ func (s *State) place() (again bool) {
 			}
 		}
 		placed, refused := s.board.Place(asks)
-		s.fx.Save.Notices = slices.Grow(s.fx.Save.Notices, noticesPlaced*len(placed))
 		for _, p := range placed {
 			s.placed(askers[p.Ask], p)
 		}
 		for _, r := range refused {
 			if a := s.apps[r.App]; a != nil {
-				s.waited[r.App] = a
+				s.reckon(a)
 				a.refusal = r
 			}
 		}
@@ -46,9 +42,9 @@ func (s *State) place() (again bool) {
 func (s *State) placed(in *instance, p placement.Allocation) {
 	h := s.hosts[p.Host]
 	s.settled(in)
-	s.waited[in.App] = in.app
+	s.reckon(in.app)
 	in.Host, in.Addr, in.Ports, in.Staged, in.Message = p.Host, p.Addr, p.Ports, s.now, ""
-	h.runs[in.ID] = in
+	h.take(in)
 	s.claim(in)
 	in.rev = s.move(h)
 	s.enter(in, apps.Starting)
@@ -56,9 +52,13 @@ func (s *State) placed(in *instance, p placement.Allocation) {
 
 // tellWaits says why instances wait, where that has changed.
 func (s *State) tellWaits() {
-	for _, id := range sortedKeys(s.waited) {
-		a := s.waited[id]
-		w := Wait{App: id}
+	slices.SortFunc(s.waited, byID)
+	for _, a := range s.waited {
+		a.reckoned = false
+		if s.apps[a.spec.ID] != a {
+			continue
+		}
+		w := Wait{App: a.spec.ID}
 		for _, in := range a.instances {
 			if in.State == apps.Waiting && in.Replaces == "" { // who moves lacks nothing
 				w.Waiting++
@@ -81,22 +81,13 @@ func (s *State) tellWaits() {
 		}
 	}
 	clear(s.waited)
+	s.waited = s.waited[:0]
 }
 
-// copy is the instance as it is now, for a notice. Its ports are shared: they are never
-// changed, only replaced.
-func (s *State) copy(in *instance) *apps.Instance {
-	if len(s.copies) == 0 { // many at once: a launch makes a million of them
-		s.copies = make([]apps.Instance, copiesAtOnce)
+// reckon has what the app waits for told anew with this step.
+func (s *State) reckon(a *app) {
+	if !a.reckoned {
+		a.reckoned = true
+		s.waited = append(s.waited, a)
 	}
-	c := &s.copies[0]
-	s.copies = s.copies[1:]
-	*c = in.Instance
-	c.Health = slices.Clone(in.Health)
-	for i := range c.Health {
-		c.Health[i].Last = nil // a notice needs none, and there are a million of them
-	}
-	return c
 }
-
-const copiesAtOnce = 32

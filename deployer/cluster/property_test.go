@@ -186,7 +186,7 @@ func (w *slowWorld) change(c Change) {
 }
 
 func (w *slowWorld) counts() (ready, live int) {
-	for _, in := range w.s.instances {
+	for in := range w.s.instances.all() {
 		live++
 		if in.Ready && in.State == apps.Running {
 			ready++
@@ -235,7 +235,7 @@ func TestARollingUpdateKeepsItsBoundsUnderAnyInterleaving(t *testing.T) {
 		if ready, live := w.counts(); ready != next.Instances || live != ready || len(w.s.deployments) != 0 {
 			t.Fatalf("want %d ready and the deployment ended, got %d of %d, and %d deployments", next.Instances, ready, live, len(w.s.deployments))
 		}
-		for _, in := range w.s.instances {
+		for in := range w.s.instances.all() {
 			if in.spec.Env["V"] != "2" {
 				t.Fatalf("%s is still of the old version", in.ID)
 			}
@@ -257,7 +257,7 @@ func TestTheLastWordComesTrue(t *testing.T) {
 			case 1:
 				w.change(Change{Restart: []apps.ID{spec.ID}, Force: true})
 			case 2:
-				for _, id := range sortedKeys(w.s.instances) {
+				for _, id := range sortedKeys(w.s.instances.byID()) {
 					if rapid.IntRange(0, 3).Draw(t, "killed") == 0 {
 						w.step(Kill{Instances: []string{id}})
 						break
@@ -293,8 +293,8 @@ func (s *State) stored() Stored {
 	for _, id := range sortedKeys(s.apps) {
 		stored.Apps = append(stored.Apps, s.apps[id].spec)
 	}
-	for _, id := range sortedKeys(s.instances) {
-		in := s.instances[id]
+	for _, id := range sortedKeys(s.instances.byID()) {
+		in := s.instances.get(id)
 		stored.Instances = append(stored.Instances, in.Instance)
 		stored.Specs = append(stored.Specs, in.spec)
 	}

@@ -93,7 +93,7 @@ func (s *State) foldRebalance(ev Rebalance) {
 	plan := s.planMoves(most)
 	if !ev.DryRun {
 		for i, m := range plan.Moves {
-			in := s.instances[m.Instance]
+			in := s.instances.get(m.Instance)
 			in.MoveTo, in.MoveNo = m.To, i+1
 			s.moving[in.ID] = in
 			s.save(in)
@@ -165,7 +165,7 @@ func (s *State) weigh(plan *Rebalanced, before []placement.HostLoad) {
 	more := map[string]apps.Resources{}
 	load := func(host string) int64 { return s.board.LoadWith(host, more[host]) }
 	for i := range plan.Moves {
-		m, needs := &plan.Moves[i], s.instances[plan.Moves[i].Instance].Needs
+		m, needs := &plan.Moves[i], s.instances.get(plan.Moves[i].Instance).Needs
 		m.FromBefore, m.ToBefore = load(m.From), load(m.To)
 		more[m.From], more[m.To] = more[m.From].Minus(needs), more[m.To].Plus(needs)
 		m.FromAfter, m.ToAfter = load(m.From), load(m.To)

@@ -3,8 +3,6 @@ package cluster
 import (
 	"slices"
 	"strings"
-
-	"pacer/apps"
 )
 
 // doBalance does what stories about moves say.
@@ -46,8 +44,8 @@ func (st *story) notePlan(r *Rebalanced) {
 	}
 }
 
-func (st *story) noteBalance(notices []apps.Notice) {
-	for _, n := range notices {
+func (st *story) noteBalance(notices Notices) {
+	for n := range notices.All() {
 		if n.Type == noticeNotMoved {
 			st.note("stays  %s on %s: %s", st.names[n.Instance.ID], n.Host, n.Message)
 		}

@@ -14,15 +14,28 @@ func (s *State) inForce(a *app) (spec *apps.App, action apps.ActionKind) {
 	if a.holder == nil {
 		return a.spec, ""
 	}
-	step, takesPart := a.holder.Affects(a.spec.ID)
+	step, action, takesPart := a.holder.part(a.spec.ID)
 	switch {
 	case !takesPart || a.holder.Step > step:
 		return a.spec, ""
 	case a.holder.Step < step:
 		return a.holder.Old[a.spec.ID], ""
 	}
-	action, _ = a.holder.Action(a.spec.ID)
 	return a.spec, action
+}
+
+// part is what a deployment does to an app last, and in which step.
+func (d *deployment) part(id apps.ID) (step int, action apps.ActionKind, ok bool) {
+	if d.parts == nil {
+		d.parts = map[apps.ID]part{}
+		for i, st := range d.Steps {
+			for _, a := range st.Actions {
+				d.parts[a.App] = part{i, a.Kind}
+			}
+		}
+	}
+	p, ok := d.parts[id]
+	return p.step, p.action, ok
 }
 
 // A census is an app's instances by what they are to a reconciliation.
@@ -171,14 +184,21 @@ func (s *State) roll(a *app, spec *apps.App, c census) {
 
 // launch makes n new instances, which wait for a host.
 func (s *State) launch(a *app, spec *apps.App, n int) {
+	if n <= 0 {
+		return
+	}
+	role := spec.FairRole()
+	a.instances = slices.Grow(a.instances, n)
 	for range n {
 		s.serial++
 		s.fx.Save.Serial = s.serial
-		in := &instance{app: a, spec: spec, Instance: apps.Instance{
+		in := s.seat()
+		in.app, in.spec = a, spec
+		in.Instance = apps.Instance{
 			ID: apps.InstanceID(spec.ID, s.cluster, s.serial), Serial: s.serial,
-			App: spec.ID, Version: spec.Version, Role: spec.FairRole(), Needs: spec.Needs,
+			App: spec.ID, Version: spec.Version, Role: role, Needs: spec.Needs,
 			State: apps.Waiting, Since: s.now,
-		}}
+		}
 		if spec.Resident() {
 			in.Claim = s.freeClaim(a)
 		}
@@ -186,12 +206,12 @@ func (s *State) launch(a *app, spec *apps.App, n int) {
 			in.NotBefore = a.until
 		}
 		a.instances = append(a.instances, in)
-		s.instances[in.ID] = in
+		s.instances.add(in)
 		s.await(in)
-		s.waited[spec.ID] = a
+		s.reckon(a)
 		s.asks = true
 		s.save(in)
-		s.tell(apps.Notice{Type: "instance_changed_event", App: in.App, Version: in.Version, Instance: s.copy(in), Status: "Scheduled"})
+		s.tellMade(in)
 	}
 }
 
@@ -331,12 +351,10 @@ func (s *State) enter(in *instance, state apps.State) {
 	s.touch(in.app)
 	switch state {
 	case apps.Starting:
-		now := s.copy(in) // what was told is not changed: one does for all three
-		s.tell(apps.Notice{Type: "instance_changed_event", App: in.App, Version: in.Version, Instance: now, Status: "Provisioned"})
-		s.tellStatusOf(now, "TASK_STAGING", "Staging", "")
+		s.tellPlaced(in)
 	case apps.Running:
 		in.Message = ""
-		s.tellStatus(in, "TASK_RUNNING", "Running", "")
+		s.tellRuns(in)
 	}
 }
 
@@ -346,15 +364,15 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 	a := in.app
 	if in.Host != "" {
 		h := s.hosts[in.Host]
-		delete(h.runs, in.ID)
+		h.drop(in)
 		s.board.Release(in.hold())
 		if rev := s.move(h); h.Lost {
 			h.fence = rev
 		}
 	}
 	s.settled(in)
-	s.waited[in.App] = a
-	delete(s.instances, in.ID)
+	s.reckon(a)
+	s.instances.remove(in)
 	a.instances = slices.DeleteFunc(a.instances, func(o *instance) bool { return o == in })
 	waited := in.State == apps.Waiting
 	in.State, in.Since, in.Ready, in.Message = apps.Gone, s.now, false, why
@@ -401,7 +419,6 @@ func (s *State) remove(a *app) {
 		delete(b.acked, id)
 	}
 	delete(s.apps, id)
-	delete(s.waited, id)
 	// Deleted in this very step, it has no row to be written.
 	s.fx.Save.Apps = slices.DeleteFunc(s.fx.Save.Apps, func(o *apps.App) bool { return o.ID == id })
 	s.fx.Waits = append(s.fx.Waits, Wait{App: id})

@@ -1,9 +1,7 @@
 package cluster
 
 import (
-	"cmp"
 	"fmt"
-	"maps"
 	"reflect"
 	"slices"
 	"time"
@@ -19,7 +17,7 @@ func (s *State) foldReport(r apps.Report) {
 	s.foldEvidence(r.Evidence) // true however old the letter is
 	h := s.hosts[r.Host.Name]
 	if h == nil {
-		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, runs: map[string]*instance{}, claims: map[string]*claim{}}
+		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, claims: map[string]*claim{}}
 		s.hosts[r.Host.Name] = h
 		s.atHost(h, s.now.Add(hostSilence))
 		if r.Applied.Epoch > 0 { // it was forgotten
@@ -85,7 +83,7 @@ func (s *State) resend(h *host) {
 		return
 	}
 	if s.now.Sub(h.sent) >= resendPause {
-		s.repeated[h.Name] = h
+		s.post(h)
 	}
 }
 
@@ -118,22 +116,23 @@ func (s *State) describe(h *host, r apps.Report) {
 	}
 }
 
+// saveHost has the host stored with this step.
 func (s *State) saveHost(h *host) {
-	saved := &s.fx.Save.Hosts
-	if i := slices.IndexFunc(*saved, func(o apps.Host) bool { return o.Name == h.Name }); i >= 0 {
-		(*saved)[i] = h.Host
-		return
+	if !h.save {
+		h.save = true
+		s.altered = append(s.altered, h)
 	}
-	*saved = append(*saved, h.Host)
 }
 
 // compare holds a full report against what is placed on the host.
 func (s *State) compare(h *host, r apps.Report) {
 	h.strays = false
-	told := make(map[string]bool, len(r.Runs))
-	for _, run := range r.Runs {
-		told[run.ID] = true
-		in := h.runs[run.ID]
+	s.reports++
+	before, at := h.told, 0
+	h.told = make([]*instance, 0, len(r.Runs))
+	for i := range r.Runs {
+		run := &r.Runs[i]
+		in := s.known(h, run.ID, before, &at)
 		if in == nil {
 			switch run.Phase { // what has ended holds nothing
 			case apps.PhaseExited, apps.PhaseFailed, apps.PhaseQueued:
@@ -142,21 +141,44 @@ func (s *State) compare(h *host, r apps.Report) {
 			}
 			continue
 		}
+		in.told = s.reports
+		h.told = append(h.told, in)
 		s.compareRun(in, run)
 	}
-	for _, in := range sortedRuns(h) {
-		switch {
-		case told[in.ID] || in.rev == 0 || r.Applied.Epoch != s.epoch || r.Applied.Revision < in.rev:
-			// told, or the host has not taken over the letter that matters
-		case in.State == apps.Stopping:
+	var absent []*instance
+	for _, in := range h.inOrder() {
+		if in.told != s.reports && in.rev != 0 && r.Applied.Epoch == s.epoch && r.Applied.Revision >= in.rev { // it has taken over the letter that matters
+			absent = append(absent, in)
+		}
+	}
+	for _, in := range absent {
+		if in.State == apps.Stopping {
 			s.finish(in, in.end, 0, in.Message)
-		default:
+		} else {
 			s.failed(in, apps.EndLost, 0, "its container vanished from the host")
 		}
 	}
 }
 
-func (s *State) compareRun(in *instance, run apps.InstanceReport) {
+// known is the instance of that id that is placed on the host; nil: there is none. Most
+// often a host tells of the same ones in the same order as before, from at on.
+func (s *State) known(h *host, id string, before []*instance, at *int) *instance {
+	for i := *at; i < min(*at+2, len(before)); i++ {
+		if in := before[i]; in.ID == id {
+			*at = i + 1
+			if in.State == apps.Gone {
+				return nil
+			}
+			return in
+		}
+	}
+	if in := s.instances.get(id); in != nil && in.Host == h.Name {
+		return in
+	}
+	return nil
+}
+
+func (s *State) compareRun(in *instance, run *apps.InstanceReport) {
 	if !apps.SameParts(in.Parts, run.Parts) {
 		in.Parts = run.Parts
 		s.save(in)
@@ -198,16 +220,16 @@ func (s *State) compareRun(in *instance, run apps.InstanceReport) {
 }
 
 // judge takes over the verdict of the host's checks.
-func (s *State) judge(in *instance, run apps.InstanceReport) {
+func (s *State) judge(in *instance, run *apps.InstanceReport) {
 	if in.State < apps.Running || in.State > apps.Draining || run.Unknown {
 		return
 	}
-	s.foldReadings(in, run)
-	changed := in.IP != run.IP || in.Ready != run.Ready || !reflect.DeepEqual(in.Health, run.Health)
+	s.foldReadings(in, *run)
+	changed := in.IP != run.IP || in.Ready != run.Ready || len(in.Health)+len(run.Health) > 0 && !reflect.DeepEqual(in.Health, run.Health)
 	if !changed {
 		return
 	}
-	s.healthNotices(in, run)
+	s.healthNotices(in, *run)
 	in.IP, in.Health = run.IP, run.Health
 	if in.Ready != run.Ready {
 		in.Ready = run.Ready
@@ -402,10 +424,6 @@ func (s *State) offer(h *host) {
 		s.board.SetHost(placement.Offer{Host: h.Host, Closed: closed})
 		s.asks = true
 	}
-}
-
-func sortedRuns(h *host) []*instance {
-	return slices.SortedFunc(maps.Values(h.runs), func(a, b *instance) int { return cmp.Compare(a.Serial, b.Serial) })
 }
 
 func earlier(a, b time.Time) time.Time {

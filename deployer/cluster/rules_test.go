@@ -76,7 +76,7 @@ func TestKillSelection(t *testing.T) {
 		if oldest {
 			gone, stays = first, last
 		}
-		if w.s.instances[gone] != nil || w.s.instances[stays] == nil {
+		if w.s.instances.get(gone) != nil || w.s.instances.get(stays) == nil {
 			t.Errorf("with the oldest first %v the wrong one went", oldest)
 		}
 	}

@@ -263,7 +263,6 @@ func (s *State) remember(j *job, r apps.Run) {
 func (s *State) removeRunApp(a *app) {
 	id := a.spec.ID
 	delete(s.apps, id)
-	delete(s.waited, id)
 	s.fx.Save.Apps = slices.DeleteFunc(s.fx.Save.Apps, func(o *apps.App) bool { return o.ID == id })
 	s.fx.Save.GoneApps = append(s.fx.Save.GoneApps, id)
 	s.fx.Waits = append(s.fx.Waits, Wait{App: id})

@@ -51,12 +51,12 @@ func sameService(a, b *apps.Service) bool {
 
 // putService sends a letter with this step; of one app only the newest goes out.
 func (s *State) putService(letter apps.Service) {
-	serve := &s.fx.Serve
-	if i := slices.IndexFunc(*serve, func(o apps.Service) bool { return o.App == letter.App }); i >= 0 {
-		(*serve)[i] = letter
+	if i, sent := s.serveAt[letter.App]; sent {
+		s.fx.Serve[i] = letter
 		return
 	}
-	*serve = append(*serve, letter)
+	s.serveAt[letter.App] = len(s.fx.Serve)
+	s.fx.Serve = append(s.fx.Serve, letter)
 }
 
 // endpoint is where the instance answers, with as many ports as its app has now.
@@ -156,7 +156,7 @@ func (s *State) foldServing(l apps.Serving) {
 		busy[id] = true
 	}
 	for id := range b.busy {
-		if in := s.instances[id]; in != nil && !busy[id] {
+		if in := s.instances.get(id); in != nil && !busy[id] {
 			s.touch(in.app)
 		}
 	}
@@ -208,7 +208,7 @@ func (s *State) listenTo(name string, b *balancer) {
 func (s *State) acknowledged(all bool) {
 	for id, in := range s.unacked {
 		switch {
-		case s.instances[id] != in || in.serv == 0:
+		case s.instances.get(id) != in || in.serv == 0:
 			delete(s.unacked, id)
 		case s.acked(in.App, in.serv):
 			delete(s.unacked, id)

@@ -39,7 +39,7 @@ type State struct {
 	deploymentsMax int // running at once
 
 	apps         map[apps.ID]*app
-	instances    map[string]*instance
+	instances    register
 	hosts        map[string]*host
 	balancers    map[string]*balancer
 	deployments  map[string]*deployment
@@ -60,26 +60,32 @@ type State struct {
 	answersOrder []string                           // their keys, oldest first
 
 	// What this Step touched. Empty between Steps.
-	now      time.Time
-	fx       *Effects
-	dirty    map[apps.ID]*app
-	moved    map[string]*host // their assignment changed: it has a new revision
-	repeated map[string]*host // theirs goes out again as it is
-	changed  []*instance      // to be stored, each once; those that are Gone meanwhile are not
-	claimed  map[string]*claim
-	advanced map[string]*deployment
-	looked   map[string]*deployment // may have come to the end of a step
-	asks     bool                   // somebody new waits for a host
-	failing  *deployment            // gives its apps back
-	waiting  []*instance            // all that are Waiting, in any order; see instance.wait
-	moving   map[string]*instance   // that have MoveTo, by id
-	unacked  map[string]*instance   // whose service letter balancers may not know yet
-	claims   map[string]*claim
-	roles    map[string]apps.Role // that were set
-	folders  map[apps.ID]int      // how many apps are below a group
-	waited   map[apps.ID]*app     // what they wait for may have changed
-	copies   []apps.Instance      // room for copies to come
-	held     []placement.Hold     // room for Check
+	now       time.Time
+	fx        *Effects
+	dirty     []*app          // to be reconciled, each once
+	dirtyNext []*app          // room for the next round of them
+	letters   []*host         // their assignment goes out, each once
+	altered   []*host         // to be stored, each once
+	serveAt   map[apps.ID]int // where a service is in Effects.Serve
+	changed   []*instance     // to be stored, each once; those that are Gone meanwhile are not
+	claimed   map[string]*claim
+	advanced  map[string]*deployment
+	looked    map[string]*deployment // may have come to the end of a step
+	asks      bool                   // somebody new waits for a host
+	failing   *deployment            // gives its apps back
+	waiting   []*instance            // all that are Waiting, in any order; see instance.wait
+	unacked   map[string]*instance   // whose service letter balancers may not know yet
+	claims    map[string]*claim
+	roles     map[string]apps.Role // that were set
+	folders   map[apps.ID]int      // how many apps are below a group
+	waited    []*app               // what they wait for may have changed, each once
+	many      bool                 // this step makes many instances
+	slots     []apps.Instance      // then, room for copies to come
+	rooms     []instance           // and for instances
+	reports   uint64               // full reports so far
+	written   uint64               // assignments so far
+	held      []placement.Hold     // room for Check
+	moving    map[string]*instance // that have MoveTo, by id
 
 	dueJobs     map[apps.JobID]*job // a schedule may be due, or a dependency have succeeded
 	changedJobs map[apps.JobID]*job
@@ -102,6 +108,12 @@ type app struct {
 	due     time.Time         // its earliest date; zero: none
 	noRoom  time.Time         // no host has taken its instances since; zero: one did
 	run     *run              // of a job, that it is the app of; nil: it is an app of a user's
+
+	touched  bool // it is in State.dirty
+	reckoned bool // it is in State.waited
+
+	letter    uint64         // the last assignment that names it
+	mentioned []apps.Version // those of its versions that are in there
 }
 
 type instance struct {
@@ -114,6 +126,10 @@ type instance struct {
 	wait int       // its place in State.waiting, from 1; 0: it does not wait
 	save bool      // it is in State.changed
 	next *instance // its successor, while it is being moved
+	told uint64    // the number of the last full report that had it
+
+	row   *apps.Instance // room for its first copy, which a notice tells of already; nil: used
+	shown *apps.Instance // its last copy of this step
 }
 
 type host struct {
@@ -129,8 +145,13 @@ type host struct {
 	applied apps.Stamp
 	rev     uint64 // revision of its present assignment; 0: none in this epoch
 	sent    time.Time
-	runs    map[string]*instance // placed here and not Gone
-	claims  map[string]*claim    // whose volumes are here
+	runs    []*instance       // placed here and not Gone; see inOrder
+	mixed   bool              // runs is not ordered by serial
+	told    []*instance       // in the order of its last full report; some may be gone since
+	claims  map[string]*claim // whose volumes are here
+	moved   bool              // it has a new revision since this step
+	posts   bool              // it is in State.letters
+	save    bool              // it is in State.altered
 	// fence is the revision that the host must have taken over before it gets anything
 	// new; 0: none. What was released without its word might run there again: an old
 	// letter that comes late could start it until a newer one is there.
@@ -151,27 +172,34 @@ type balancer struct {
 
 type deployment struct {
 	apps.Deployment
+	parts map[apps.ID]part // by app; nil: not made yet
+}
+
+// A part is what a deployment does to an app.
+type part struct {
+	step   int
+	action apps.ActionKind
 }
 
 // New is the state that a leader starts from.
 func New(stored Stored, epoch uint64, now time.Time) *State {
 	s := &State{
 		epoch: epoch, cluster: stored.Cluster, serial: stored.Serial, seq: stored.Seq, began: now, now: now,
-		apps: map[apps.ID]*app{}, instances: map[string]*instance{}, hosts: map[string]*host{},
+		apps: map[apps.ID]*app{}, hosts: map[string]*host{},
 		balancers: map[string]*balancer{}, deployments: map[string]*deployment{}, ports: map[int][]apps.ID{},
-		board: placement.NewBoard(), waited: map[apps.ID]*app{}, evident: map[string]bool{},
+		board: placement.NewBoard(), evident: map[string]bool{},
 		claims: map[string]*claim{}, moving: map[string]*instance{}, deploymentsMax: cmp.Or(stored.DeploymentsMax, deploymentsMax),
 	}
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {
-		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), runs: map[string]*instance{}, claims: map[string]*claim{}, fence: 1}
+		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), claims: map[string]*claim{}, fence: 1}
 		s.offer(s.hosts[h.Name])
 		s.atHost(s.hosts[h.Name], now.Add(freshness))
 	}
 	for _, spec := range stored.Apps {
 		s.apps[spec.ID] = &app{spec: spec}
 		s.bookPorts(spec)
-		s.dirty[spec.ID] = s.apps[spec.ID]
+		s.touch(s.apps[spec.ID])
 	}
 	s.folders = s.seats()
 	s.loadRoles(stored.Roles)
@@ -185,7 +213,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		specs[spec.ID][spec.Version] = spec
 	}
 	for _, d := range stored.Deployments {
-		dep := &deployment{d}
+		dep := &deployment{Deployment: d}
 		s.deployments[d.ID] = dep
 		s.order = append(s.order, dep)
 		s.looked[d.ID] = dep
@@ -207,7 +235,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		}
 		it := &instance{Instance: in, app: a, spec: spec}
 		a.instances = append(a.instances, it)
-		s.instances[in.ID] = it
+		s.instances.add(it)
 		if in.Host != "" {
 			s.settle(it)
 		}
@@ -269,9 +297,9 @@ func (s *State) begin(now time.Time, fx *Effects) {
 		}
 	}
 	s.now, s.fx = now, fx
-	if s.dirty == nil {
-		s.dirty, s.moved, s.changed, s.advanced = map[apps.ID]*app{}, map[string]*host{}, nil, map[string]*deployment{}
-		s.looked, s.repeated, s.claimed = map[string]*deployment{}, map[string]*host{}, map[string]*claim{}
+	if s.advanced == nil {
+		s.advanced, s.looked, s.claimed = map[string]*deployment{}, map[string]*deployment{}, map[string]*claim{}
+		s.serveAt = map[apps.ID]int{}
 	}
 }
 
@@ -282,11 +310,12 @@ func (s *State) settleAll() {
 		if round > 10_000 {
 			panic("cluster: reconcile does not come to rest")
 		}
-		ids := sortedKeys(s.dirty)
-		for _, id := range ids {
-			a := s.dirty[id]
-			delete(s.dirty, id)
-			if s.apps[id] != a { // removed in this step, and touched by its last instance before
+		dirty := s.dirty
+		s.dirty = s.dirtyNext[:0]
+		slices.SortFunc(dirty, byID)
+		for _, a := range dirty {
+			a.touched = false
+			if s.apps[a.spec.ID] != a { // removed in this step, and touched by its last instance before
 				continue
 			}
 			s.reconcile(a)
@@ -296,6 +325,8 @@ func (s *State) settleAll() {
 				s.looked[a.holder.ID] = a.holder
 			}
 		}
+		clear(dirty)
+		s.dirtyNext = dirty
 		s.advance()
 	}
 }
@@ -305,13 +336,15 @@ func (s *State) write() {
 	fx := s.fx
 	slices.SortFunc(s.changed, func(a, b *instance) int { return cmp.Compare(a.Serial, b.Serial) })
 	for _, in := range s.changed {
+		row := s.row(in)
 		if in.save = false; in.State != apps.Gone {
 			if fx.Save.Instances == nil {
-				fx.Save.Instances = make([]apps.Instance, 0, len(s.changed))
+				fx.Save.Instances = make([]*apps.Instance, 0, len(s.changed))
 			}
-			fx.Save.Instances = append(fx.Save.Instances, in.Instance)
+			fx.Save.Instances = append(fx.Save.Instances, row)
 		}
 	}
+	s.many, s.slots, s.rooms = false, nil, nil
 	s.writeJobs()
 	for _, id := range sortedKeys(s.claimed) {
 		fx.Save.Claims = append(fx.Save.Claims, s.claimed[id].Claim)
@@ -320,25 +353,28 @@ func (s *State) write() {
 	for _, id := range sortedKeys(s.advanced) {
 		fx.Save.Deployments = append(fx.Save.Deployments, s.advanced[id].Deployment)
 	}
-	for name, h := range s.moved {
-		s.repeated[name] = h
+	for _, h := range s.altered {
+		h.save = false
+		fx.Save.Hosts = append(fx.Save.Hosts, h.Host)
 	}
-	for _, name := range sortedKeys(s.repeated) {
-		// A letter to nobody in particular could come late, to an agent that knows nothing
-		// of what ended meanwhile: there is none before the host was heard.
-		if h := s.repeated[name]; s.hosts[name] == h && h.life != 0 {
-			fx.Assign = append(fx.Assign, s.assignment(h))
-		}
-	}
-	clear(s.repeated)
+	clear(s.altered)
+	s.altered = s.altered[:0]
+	clear(s.serveAt)
+	s.writeLetters()
 	clear(s.changed) // keeps no instance alive
 	s.changed = s.changed[:0]
 	clear(s.advanced)
-	clear(s.moved)
 }
 
 // touch has the app reconciled before the step ends.
-func (s *State) touch(a *app) { s.dirty[a.spec.ID] = a }
+func (s *State) touch(a *app) {
+	if !a.touched {
+		a.touched = true
+		s.dirty = append(s.dirty, a)
+	}
+}
+
+func byID(a, b *app) int { return cmp.Compare(a.spec.ID, b.spec.ID) }
 
 // save has the instance stored with this step.
 func (s *State) save(in *instance) {
@@ -368,7 +404,7 @@ func (s *State) settled(in *instance) {
 
 // settle books an instance on its host and on the board.
 func (s *State) settle(in *instance) {
-	s.hostOf(in.Host, in.Addr).runs[in.ID] = in
+	s.hostOf(in.Host, in.Addr).take(in)
 	s.board.Hold(in.hold())
 }
 
@@ -376,7 +412,7 @@ func (s *State) settle(in *instance) {
 func (s *State) hostOf(name, addr string) *host {
 	h := s.hosts[name]
 	if h == nil {
-		h = &host{Host: apps.Host{Name: name, Addr: addr, Lost: true}, runs: map[string]*instance{}, claims: map[string]*claim{}, seen: s.now}
+		h = &host{Host: apps.Host{Name: name, Addr: addr, Lost: true}, claims: map[string]*claim{}, seen: s.now}
 		s.hosts[name] = h
 	}
 	return h
@@ -384,51 +420,6 @@ func (s *State) hostOf(name, addr string) *host {
 
 func (in *instance) hold() placement.Hold {
 	return placement.Hold{App: in.spec, Host: in.Host, Role: in.Role, Needs: in.Needs, Ports: in.Ports}
-}
-
-// move gives the host a new assignment with this step; it returns its revision.
-func (s *State) move(h *host) uint64 {
-	if s.moved[h.Name] == nil {
-		first := h.rev == 0
-		s.revision++
-		h.rev = s.revision
-		s.moved[h.Name] = h
-		if first { // in this epoch: of what was loaded it is the first word, too
-			for _, in := range h.runs {
-				in.rev = h.rev
-			}
-		}
-	}
-	return h.rev
-}
-
-// assignment is everything the host shall run. It is sent again as it is where the
-// host seems not to have it.
-func (s *State) assignment(h *host) apps.Assignment {
-	h.sent = s.now
-	letter := apps.Assignment{Stamp: apps.Stamp{Epoch: s.epoch, Revision: h.rev}, Host: h.Name, Boot: h.life}
-	type key struct {
-		app     apps.ID
-		version apps.Version
-	}
-	seen := map[key]bool{}
-	runs := slices.SortedFunc(maps.Values(h.runs), func(a, b *instance) int { return cmp.Compare(a.Serial, b.Serial) })
-	for _, in := range runs {
-		if in.State == apps.Stopping {
-			continue
-		}
-		letter.Instances = append(letter.Instances, apps.Assigned{ID: in.ID, App: in.App, Version: in.spec.Version, Ports: in.Ports, Ran: in.State >= apps.Running, Claim: in.Claim, Made: in.Claim != "" && s.claims[in.Claim].Made})
-		if k := (key{in.App, in.spec.Version}); !seen[k] {
-			seen[k] = true
-			letter.Specs = append(letter.Specs, in.spec)
-		}
-	}
-	for _, id := range sortedKeys(h.claims) {
-		if c := h.claims[id]; c.Wipe && s.holder(c) == nil {
-			letter.Wipe = append(letter.Wipe, id)
-		}
-	}
-	return letter
 }
 
 // Check verifies what must hold between any two steps; nil when it does.
@@ -473,15 +464,15 @@ func (s *State) Check() error {
 		}
 	}
 	for i, in := range s.waiting {
-		if in.wait != i+1 || in.State != apps.Waiting || s.instances[in.ID] != in {
+		if in.wait != i+1 || in.State != apps.Waiting || s.instances.get(in.ID) != in {
 			return fmt.Errorf("%s is among those who wait", in.ID)
 		}
 	}
 	if waiting != len(s.waiting) {
 		return fmt.Errorf("%d instances are waiting, %d are known to", waiting, len(s.waiting))
 	}
-	if n != len(s.instances) {
-		return fmt.Errorf("%d instances in all, %d by app", len(s.instances), n)
+	if n != s.instances.n {
+		return fmt.Errorf("%d instances in all, %d by app", s.instances.n, n)
 	}
 	if digest != s.digest {
 		return fmt.Errorf("the digest of all services is %x, recomputed %x", s.digest, digest)
@@ -501,13 +492,13 @@ func (s *State) Check() error {
 
 func (s *State) checkInstance(in *instance) error {
 	switch {
-	case s.instances[in.ID] != in:
+	case s.instances.get(in.ID) != in:
 		return fmt.Errorf("%s is not known by its id", in.ID)
 	case in.State == apps.Gone:
 		return fmt.Errorf("%s is gone and still known", in.ID)
 	case (in.Host == "") != (in.State == apps.Waiting):
 		return fmt.Errorf("%s is %s on host %q", in.ID, in.State, in.Host)
-	case in.Host != "" && (s.hosts[in.Host] == nil || s.hosts[in.Host].runs[in.ID] != in):
+	case in.Host != "" && (s.hosts[in.Host] == nil || !slices.Contains(s.hosts[in.Host].runs, in)):
 		return fmt.Errorf("%s is not booked on its host %s", in.ID, in.Host)
 	}
 	return nil

@@ -617,7 +617,7 @@ func (st *story) store(c *Changes) {
 	}
 	st.runsMade(c)
 	for i := range c.Instances {
-		st.row(c.Instances[i])
+		st.row(*c.Instances[i])
 	}
 	for _, f := range c.Finished {
 		if _, known := st.rows[f.ID]; known {
@@ -642,7 +642,7 @@ func (st *story) store(c *Changes) {
 		st.deployment(d)
 	}
 	st.storeJobs(c)
-	st.stored.Seq += uint64(len(c.Notices))
+	st.stored.Seq += uint64(c.Notices.Len())
 	st.stored.Serial = max(st.stored.Serial, c.Serial)
 }
 
