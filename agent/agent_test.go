@@ -485,12 +485,12 @@ func TestASignOfLifeDoesNotReplaceAFullReport(t *testing.T) {
 }
 
 func TestWhatTheOperatorSaysOfAHostWins(t *testing.T) {
-	said := apps.Host{Name: "h1", Addr: "10.0.0.1", Total: apps.Resources{Mem: 1024}, Ports: []apps.Range{{First: 21000, Last: 24000}}}
+	said := apps.Host{Name: "h1", Addr: "10.0.0.1", Role: "slave_public", Total: apps.Resources{Mem: 1024}, Ports: []apps.Range{{First: 21000, Last: 24000}}}
 	info := apps.Host{Name: "moby", Addr: "10.0.0.9", Total: apps.Resources{CPU: 4000, Mem: 8192, Disk: 100}, Ports: []apps.Range{{First: 31000, Last: 32000}}, Engine: "29.0"}
 
 	got := over(said, info)
 
-	if got.Name != "h1" || got.Addr != "10.0.0.1" || got.Total != (apps.Resources{CPU: 4000, Mem: 1024, Disk: 100}) ||
+	if got.Name != "h1" || got.Role != "slave_public" || got.Addr != "10.0.0.1" || got.Total != (apps.Resources{CPU: 4000, Mem: 1024, Disk: 100}) ||
 		!slices.Equal(got.Ports, said.Ports) || got.Engine != "29.0" {
 		t.Fatalf("got %+v", got)
 	}

@@ -33,7 +33,7 @@ func shelf(t testing.TB) *ledger {
 		app(t, `{"id":"/lone","cmd":"SLEEP 1","instances":0}`),
 	)
 	l.hosts["h1"] = apps.Host{Name: "h1", Addr: "127.0.1.1", Zone: "z1", Total: apps.Resources{CPU: 4000, Mem: 8192, Disk: 100}, Ports: []apps.Range{{First: 31000, Last: 32000}}, Since: noon}
-	l.hosts["h2"] = apps.Host{Name: "h2", Addr: "127.0.1.2", Cordoned: true, Attributes: map[string]string{"rack": "r2"}}
+	l.hosts["h2"] = apps.Host{Name: "h2", Addr: "127.0.1.2", Role: "slave_public", Cordoned: true, Attributes: map[string]string{"rack": "r2"}}
 	instance := func(app apps.ID, serial uint64, host string, state apps.State, more func(*apps.Instance)) {
 		in := apps.Instance{
 			ID: fmt.Sprintf("%s.instance-%d", app.Flat(), serial), Serial: serial, App: app, Version: 1000, Host: host,
@@ -325,7 +325,7 @@ func TestHostsAndWhatTheyHold(t *testing.T) {
 	server := serve(t, l.config())
 	const h1 = `{"name":"h1","addr":"127.0.1.1","zone":"z1","total":{"cpus":4,"mem":8192,"disk":100,"gpus":0},"used":{"cpus":1.5,"mem":300,"disk":0,"gpus":0},
 		"ports":"[31000-32000]","attributes":{},"instances":3,"state":"up","cordoned":false,"draining":false,"lost":false,"since":"2026-01-01T12:00:00.000Z"}`
-	const h2 = `{"name":"h2","addr":"127.0.1.2","total":{"cpus":0,"mem":0,"disk":0,"gpus":0},"used":{"cpus":1,"mem":200,"disk":0,"gpus":0},
+	const h2 = `{"name":"h2","addr":"127.0.1.2","role":"slave_public","total":{"cpus":0,"mem":0,"disk":0,"gpus":0},"used":{"cpus":1,"mem":200,"disk":0,"gpus":0},
 		"ports":"[]","attributes":{"rack":"r2"},"instances":2,"state":"cordoned","cordoned":true,"draining":false,"lost":false}`
 	for path, want := range map[string]string{"/pacer/v1/hosts": `{"hosts":[` + h1 + `,` + h2 + `]}`, "/pacer/v1/hosts/h1": h1, "/pacer/v1/hosts/h%32": h2} {
 		if diff := cmp.Diff(indent(t, want), indent(t, do(t, server, "GET", path, "").body)); diff != "" {

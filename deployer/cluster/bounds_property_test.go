@@ -109,11 +109,11 @@ func TestAPlanDoesNotDependOnTheOrderOfItsInput(tb *testing.T) {
 		live := func(first, second []PutApp, order func([]apps.Instance, []*apps.App, []apps.Host)) []any {
 			w := newWorld(tb, "h1", "h2")
 			w.step(Change{Deployment: "d1", Put: first})
-			w.settle()
+			w.turns(15)
 			stored := w.s.stored()
 			order(stored.Instances, stored.Apps, stored.Hosts)
 			w.s = New(stored, 2, w.now)
-			w.settle()
+			w.turns(15)
 			w.all = nil
 			w.step(Change{Deployment: "d2", Put: second, Force: true})
 			d := w.s.deployments["d2"]
@@ -121,7 +121,7 @@ func TestAPlanDoesNotDependOnTheOrderOfItsInput(tb *testing.T) {
 				return nil
 			}
 			steps := slices.Clone(d.Steps)
-			w.settle()
+			w.turns(15)
 			var rows []apps.Instance
 			for _, id := range sortedKeys(w.s.instances.byID()) {
 				rows = append(rows, w.s.instances.get(id).Instance)

@@ -83,7 +83,12 @@ func (w *world) report(name string) Effects {
 // settle lets everything that starts run and be ready until nothing changes.
 func (w *world) settle() {
 	w.t.Helper()
-	for range 100 {
+	w.turns(100)
+}
+
+func (w *world) turns(n int) {
+	w.t.Helper()
+	for range n {
 		w.now = w.now.Add(100 * time.Millisecond)
 		for _, name := range sortedKeys(w.hosts) {
 			h := w.hosts[name]
