@@ -264,16 +264,14 @@ func (s *State) foldReadings(in *instance, run apps.InstanceReport) {
 
 // listen decides whether a host is lost.
 func (s *State) listen(h *host) {
-	deadline := h.seen.Add(hostSilence)
-	if !h.goodbye.IsZero() {
-		deadline = earlier(deadline, h.goodbye.Add(hostGoodbye))
-	}
-	why := "its agent has not been heard for " + hostSilence.String()
-	if !h.down.IsZero() {
-		if d := h.down.Add(engineSilence); d.Before(deadline) {
-			deadline, why = d, "its Docker engine does not answer"
+	deadline, why := h.seen.Add(hostSilence), "its agent has not been heard for "+hostSilence.String()
+	limit := func(since time.Time, patience time.Duration, because string) {
+		if d := since.Add(patience); !since.IsZero() && d.Before(deadline) {
+			deadline, why = d, because
 		}
 	}
+	limit(h.goodbye, hostGoodbye, "its agent left, and was not back within "+hostGoodbye.String())
+	limit(h.down, engineSilence, "its Docker engine does not answer")
 	if h.Lost {
 		s.expunge(h)
 		return
@@ -424,13 +422,6 @@ func (s *State) offer(h *host) {
 		s.board.SetHost(placement.Offer{Host: h.Host, Closed: closed})
 		s.asks = true
 	}
-}
-
-func earlier(a, b time.Time) time.Time {
-	if b.Before(a) {
-		return b
-	}
-	return a
 }
 
 // sooner is the earlier of two dates, of which a zero one is none.
