@@ -52,6 +52,7 @@ type View interface {
 	Services() []apps.Service // ordered by app
 	Claims() []apps.Claim     // ordered by app and age
 	Roles() (roles []deployer.RoleStatus, total apps.Resources)
+	Settings() apps.Settings
 	JobView
 }
 
@@ -76,6 +77,8 @@ type Reader interface {
 	Finished(ctx context.Context, app apps.ID, limit int) ([]apps.Finished, error)
 	// RoleVersions are what a role was set to, newest first.
 	RoleVersions(ctx context.Context, name string) ([]apps.Role, error)
+	// SettingsVersions are what the settings of the cluster were, newest first.
+	SettingsVersions(ctx context.Context) ([]apps.Settings, error)
 }
 
 // A LogStreamer fetches what instances print from their hosts.

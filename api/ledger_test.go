@@ -33,6 +33,7 @@ type ledger struct {
 	hosts       map[string]apps.Host
 	claims      map[string]apps.Claim
 	roles       map[string][]apps.Role // newest first
+	settings    []apps.Settings        // newest first
 	setRoles    map[string]bool
 	waits       map[apps.ID]cluster.Wait
 	services    map[apps.ID]apps.Service
@@ -101,6 +102,9 @@ func (l *ledger) keep(fx cluster.Effects) {
 	for _, r := range fx.Save.Roles {
 		l.roles[r.Name] = append([]apps.Role{r}, l.roles[r.Name]...)
 		l.setRoles[r.Name] = true
+	}
+	if fx.Save.Settings != nil {
+		l.settings = append([]apps.Settings{*fx.Save.Settings}, l.settings...)
 	}
 	for _, name := range fx.Save.GoneRoles {
 		delete(l.setRoles, name)
@@ -376,6 +380,22 @@ func (l *ledger) Roles() (list []deployer.RoleStatus, total apps.Resources) {
 		list = append(list, *by[name])
 	}
 	return list, total
+}
+
+// Settings are the newest that were stored.
+func (l *ledger) Settings() apps.Settings {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.settings) == 0 {
+		return apps.Settings{}
+	}
+	return l.settings[0]
+}
+
+func (p past) SettingsVersions(context.Context) ([]apps.Settings, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.settings, nil
 }
 
 func (p past) RoleVersions(_ context.Context, name string) ([]apps.Role, error) {

@@ -31,7 +31,7 @@ var described = []any{
 	wire.Hosts{}, wire.HostUpdate{}, wire.Discovered{}, wire.DeploymentStatus{}, wire.DeploymentList{}, wire.LeaderInfo{}, wire.Forecast{},
 	wire.FailureList{}, wire.EndedTasks{}, wire.Explanation{}, wire.Volumes{},
 	wire.Roles{}, wire.RoleUpdate{}, wire.RoleDetail{}, wire.Decisions{},
-	wire.RebalanceRequest{}, wire.Rebalance{}, wire.Moving{},
+	wire.ClusterSettings{}, wire.SettingsUpdate{}, wire.RebalanceRequest{}, wire.Rebalance{}, wire.Moving{},
 	wire.Job{}, wire.JobInfo{}, wire.Schedule{}, wire.Run{}, wire.QueuedRuns{}, wire.RunStory{}, wire.RunStories{},
 }
 

@@ -80,6 +80,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/volumes", d.resource(methods{"GET": d.listVolumes}))
 		router.HandleFunc("/pacer/v1/volumes/{id}", d.resource(methods{"DELETE": d.wipeVolume}))
 		router.HandleFunc("/pacer/v1/roles/{role}", d.resource(methods{"GET": d.getRole, "PUT": d.setRole, "DELETE": d.dropRole}))
+		router.HandleFunc("/pacer/v1/settings", d.resource(methods{"GET": d.getSettings, "PUT": d.setSettings}))
 		router.HandleFunc("/pacer/v1/plan", d.resource(methods{"POST": d.plan}))
 		router.HandleFunc("/pacer/v1/leader", d.resource(methods{"GET": d.getPacerLeader}))
 	})

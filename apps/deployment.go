@@ -127,6 +127,7 @@ type Notice struct {
 	Job        JobID       `json:"job,omitempty"`
 	Run        *Run        `json:"run,omitempty"` // as it was then
 	Role       *Role       `json:"role,omitempty"`
+	Settings   *Settings   `json:"settings,omitempty"`
 	Host       string      `json:"host,omitempty"`
 	Message    string      `json:"message,omitempty"`
 	ClientIP   string      `json:"clientIp,omitempty"`

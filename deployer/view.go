@@ -31,6 +31,7 @@ type View struct {
 	claims     map[string]apps.Claim
 	roles      map[string]apps.Role
 	tallies    map[string]*tally // by role
+	settings   apps.Settings
 
 	affecting map[apps.ID][]string // running deployments that have a part for an app, sorted
 	order     []*appView           // all of apps, by id
@@ -59,7 +60,7 @@ func newView(stored cluster.Stored) *View {
 	for i, in := range stored.Instances {
 		instances[i] = &in // on its own, so that it does not keep the others in memory
 	}
-	v.fold(cluster.Changes{Apps: stored.Apps, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles})
+	v.fold(cluster.Changes{Apps: stored.Apps, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles, Settings: &stored.Settings})
 	return v
 }
 
@@ -148,6 +149,9 @@ func (v *View) fold(c cluster.Changes) {
 	}
 	for _, name := range c.GoneRoles {
 		delete(v.roles, name)
+	}
+	if c.Settings != nil {
+		v.settings = *c.Settings
 	}
 }
 

@@ -111,7 +111,7 @@ func (t *table) onConflict() string {
 	return " ON CONFLICT (" + strings.Join(t.cols[:t.key], ", ") + ") DO UPDATE SET " + strings.Join(sets, ", ")
 }
 
-// versionsMax is how many specs of an app, and settings of a role, are kept.
+// versionsMax is how many specs of an app, settings of a role, and of the cluster, are kept.
 const versionsMax = 50
 
 var (
@@ -175,6 +175,7 @@ func plan(c *cluster.Changes) ([]write, error) {
 		p.writes = append(p.writes, trim{trimRoles, each(c.Roles, func(r apps.Role) string { return r.Name })})
 	}
 	p.drop("roles", "name", c.GoneRoles)
+	p.putSettings(c)
 	p.drop("answers", "id", c.GoneAnswers)
 	putAll(&p, answersTable, c.Answers, func(a apps.Answer) string { return a.Key },
 		func(a apps.Answer) []any { return []any{a.Key, a.At.UnixMilli()} })

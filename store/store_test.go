@@ -102,7 +102,7 @@ func everything() cluster.Changes {
 	running, ended, host := filled[apps.Deployment](&f), filled[apps.Deployment](&f), filled[apps.Host](&f)
 	first, second := filled[apps.Notice](&f), filled[apps.Notice](&f)
 	evidence, claim := filled[apps.Evidence](&f), filled[apps.Claim](&f)
-	role := filled[apps.Role](&f)
+	role, settings := filled[apps.Role](&f), filled[apps.Settings](&f)
 	role.Name = "shop"
 	app.ID, in.App, gone.App, evidence.App = "/shop/web", "/shop/web", "/shop/web", "/shop/web"
 	in.ID, in.Host, gone.ID = "shop_web.instance-1", "h1", "shop_web.instance-0"
@@ -117,7 +117,7 @@ func everything() cluster.Changes {
 	return cluster.Changes{
 		Apps: []*apps.App{&app}, Instances: []*apps.Instance{&in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
 		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim}, Roles: []apps.Role{role},
-		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run}, Answers: []apps.Answer{answer},
+		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run}, Answers: []apps.Answer{answer}, Settings: &settings,
 		Notices: cluster.NoticesOf(first, second), Serial: 7,
 	}
 }
@@ -136,7 +136,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 
 		diff(t, "loaded", cluster.Stored{
 			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: []apps.Instance{*c.Instances[0]},
-			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers,
+			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers, Settings: *c.Settings,
 		}, load(t, d))
 		ctx := t.Context()
 		diff(t, "versions", []apps.Version{c.Apps[0].Version}, must(d.Versions(ctx, "/shop/web"))(t))
@@ -220,7 +220,7 @@ func TestRowsThatFallOut(t *testing.T) {
 			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}, GoneAnswers: []string{"a key", "unknown"}})
 
 		s := load(t, d)
-		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs}, s)
+		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs, Settings: *c.Settings}, s)
 		diff(t, "what the role was", c.Roles, must(d.RoleVersions(t.Context(), "shop"))(t))
 		diff(t, "finished, newest first", []apps.Finished{end, c.Finished[0]}, must(d.Finished(t.Context(), "/shop/web", 10))(t))
 		diff(t, "the cancelled deployment", dep, must(d.Deployment(t.Context(), "d1"))(t))

@@ -141,7 +141,7 @@ func named(use string, cmd *cobra.Command) *cobra.Command {
 func clientCommands() []*cobra.Command {
 	var all []*cobra.Command
 	for _, command := range []func(*clientFlags) *cobra.Command{
-		appCommand, podCommand, taskCommand, deploymentCommand, queueCommand, jobCommand, hostCommand, volumeCommand, roleCommand, eventCommand, importCommand, planCommand, diffCommand, versionCommand,
+		appCommand, podCommand, taskCommand, deploymentCommand, queueCommand, jobCommand, hostCommand, volumeCommand, roleCommand, settingsCommand, eventCommand, importCommand, planCommand, diffCommand, versionCommand,
 	} {
 		f := &clientFlags{}
 		cmd := command(f)

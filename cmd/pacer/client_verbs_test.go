@@ -55,6 +55,7 @@ func TestWhatEachVerbAsksOfTheServer(t *testing.T) {
 		{"role ls", "GET /pacer/v1/roles", "", `{"roles":[],"total":{"cpus":1,"mem":1,"disk":0,"gpus":0}}`},
 		{"role show shop", "GET /pacer/v1/roles/shop", "", `{"name":"shop","history":[]}`},
 		{"role set shop --weight 2 --guarantee cpus:1.5 --limit mem:64;gpus:0", "PUT /pacer/v1/roles/shop", `{"weight":2,"guarantee":{"cpus":1.5},"limit":{"mem":64,"gpus":0}}`, `{"name":"shop","history":[]}`},
+		{"settings show", "GET /pacer/v1/settings", "", `{"placement":"spread"}`},
 		{"role rm shop", "DELETE /pacer/v1/roles/shop", "", ""},
 		{"job ls", "GET /v1/jobs?embed=activeRuns&embed=schedules&embed=history&embed=historySummary", "", `[]`},
 		{"job show a.b 7", "GET /pacer/v1/jobs/a.b/runs/7", "", `{"id":"7"}`},

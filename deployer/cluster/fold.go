@@ -55,6 +55,8 @@ func (s *State) fold(ev Event) {
 		s.foldSetRole(ev)
 	case DropRole:
 		s.foldDropRole(ev)
+	case SetSettings:
+		s.foldSetSettings(ev)
 	case WhyPlaced:
 		s.foldWhyPlaced(ev)
 	case JobEvent:

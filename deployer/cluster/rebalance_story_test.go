@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// doBalance does what stories about moves say.
+// doBalance does what stories about moves and settings say.
 func (st *story) doBalance(verb string, args []string) bool {
 	switch verb {
 	case "rebalance":
@@ -17,6 +17,20 @@ func (st *story) doBalance(verb string, args []string) bool {
 		for _, arg := range args {
 			if n, ok := strings.CutPrefix(arg, "max="); ok {
 				ev.Max = st.number(n)
+			}
+		}
+		st.step(ev)
+	case "settings":
+		ev := SetSettings{Request: "r"}
+		for _, arg := range args {
+			key, value, _ := strings.Cut(arg, "=")
+			switch key {
+			case "placement":
+				ev.Settings.Placement = value
+			case "fairness":
+				ev.Settings.Fairness = value
+			default:
+				st.t.Fatalf("there is no setting %q", key)
 			}
 		}
 		st.step(ev)
@@ -44,8 +58,12 @@ func (st *story) notePlan(r *Rebalanced) {
 	}
 }
 
-func (st *story) noteBalance(notices Notices) {
-	for n := range notices.All() {
+// noteBalance notes who stays, and keeps the settings that are stored.
+func (st *story) noteBalance(c *Changes) {
+	if c.Settings != nil {
+		st.stored.Settings = *c.Settings
+	}
+	for n := range c.Notices.All() {
 		if n.Type == noticeNotMoved {
 			st.note("stays  %s on %s: %s", st.names[n.Instance.ID], n.Host, n.Message)
 		}

@@ -77,6 +77,7 @@ type State struct {
 	unacked   map[string]*instance   // whose service letter balancers may not know yet
 	claims    map[string]*claim
 	roles     map[string]apps.Role // that were set
+	settings  apps.Settings
 	folders   map[apps.ID]int      // how many apps are below a group
 	waited    []*app               // what they wait for may have changed, each once
 	many      bool                 // this step makes many instances
@@ -203,6 +204,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 	}
 	s.folders = s.seats()
 	s.loadRoles(stored.Roles)
+	s.apply(stored.Settings)
 	s.loadAnswers(stored.Answers)
 	s.loadJobs(stored)
 	specs := map[apps.ID]map[apps.Version]*apps.App{}
