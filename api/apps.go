@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"pacer/api/wire"
@@ -50,19 +51,20 @@ var appsHead, appsTail = newPart([]byte(`{"apps":[`)), newPart([]byte("]}\n"))
 
 // keptApps answers from what was rendered before, as far as it still holds.
 func (d *door) keptApps(w http.ResponseWriter, r *http.Request, v *lookup, e embed, keep func(*apps.App) bool) error {
-	p, err := d.page(v, rollKey{of: "apps", parts: e}, appsHead, appsTail, func(app *apps.App) ([]byte, error) {
+	p, err := d.page(v, rollKey{of: "apps", parts: e}, listing{head: appsHead, tail: appsTail, render: func(app *apps.App) ([]byte, error) {
 		if app.Pod != nil {
 			return nil, nil
 		}
 		return encoded(v.info(app, e))
-	})
+	}})
 	if err != nil {
 		return err
 	}
-	if keep == nil {
-		return d.writeParts(w, r, p.parts, p.zipped)
+	if keep != nil {
+		q := r.URL.Query()
+		p = p.excerpt(url.Values{"cmd": q["cmd"], "id": q["id"], "label": q["label"]}.Encode(), keep)
 	}
-	return d.writeSome(w, p, appsHead, appsTail, keep)
+	return d.writePage(w, r, p)
 }
 
 // appFilter is the filter of cmd, id and label. The first two are substrings,
@@ -81,7 +83,7 @@ func appFilter(r *http.Request) (func(*apps.App) bool, error) {
 		}
 	}
 	return func(app *apps.App) bool {
-		return strings.Contains(strings.ToLower(app.Cmd), cmd) && strings.Contains(string(app.ID), id) && labels.matches(app.Labels)
+		return strings.Contains(string(app.ID), id) && labels.matches(app.Labels) && (cmd == "" || strings.Contains(strings.ToLower(app.Cmd), cmd))
 	}, nil
 }
 
@@ -105,12 +107,12 @@ func (d *door) getApp(path []string) answer {
 			if err != nil {
 				return err
 			}
-			p = newPart(append(text, '\n'))
+			p = newPage(newPart(append(text, '\n')))
 			if !e.taskStats { // it tells ages
 				d.answers.put(key, revision, p)
 			}
 		}
-		return d.writeParts(w, r, []*part{p}, func() []byte { return gzipped([]*part{p}) })
+		return d.writePage(w, r, p)
 	}
 }
 

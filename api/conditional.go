@@ -60,12 +60,12 @@ var tagSeed = maphash.MakeSeed()
 
 func tagOf(body []byte) uint64 { return maphash.Bytes(tagSeed, body) }
 
-// tagOfParts is a tag of a text in parts, from what is known of each.
+// tagOfParts is a tag of a text in parts, from those of its parts.
 func tagOfParts(parts []*part) uint64 {
 	var h maphash.Hash
 	h.SetSeed(tagSeed)
 	for _, p := range parts {
-		maphash.WriteComparable(&h, [2]uint64{uint64(p.crc), uint64(len(p.plain))})
+		maphash.WriteComparable(&h, p.tag)
 	}
 	return h.Sum64()
 }

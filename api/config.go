@@ -132,6 +132,7 @@ type door struct {
 	metrics metrics
 	answers answers
 	rolls   rolls
+	trees   trees
 	feed    feed
 }
 

@@ -15,7 +15,7 @@ import (
 
 const (
 	eventPage   = 500 // notices of the past that are read at once
-	streamBatch = 32  // live ones that are written at once
+	streamBatch = 128 // live ones that are written at once
 )
 
 // getEvents is Marathon's event stream, made resumable, and with own=true with the

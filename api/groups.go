@@ -41,11 +41,14 @@ func (d *door) getGroup(path []string) answer {
 		if err != nil {
 			return err
 		}
+		e := groupEmbeds(r)
+		if len(path) == 0 && !e.app.taskStats { // it tells ages: of it nothing can be kept
+			return d.wholeTree(w, r, v, e)
+		}
 		members := v.members(appID(path))
 		if len(members) == 0 && len(path) > 0 {
 			return noGroup(appID(path))
 		}
-		e := groupEmbeds(r)
 		return d.ok(w, groupInfo(appID(path), members, e, func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }, v.podStatus))
 	}
 }

@@ -17,6 +17,19 @@ type part struct {
 	deflate []byte // blocks, none of them the last
 	crc     uint32
 	shift   uint32 // x to the power of the bits of plain, modulo the CRC's polynomial
+	tag     uint64 // of plain
+}
+
+// storedParts is a short text as it is: compressing it alone would not make it shorter.
+func storedParts(plain []byte) (parts []*part) {
+	const most = 1<<16 - 1 // bytes of a stored block
+	for len(plain) > 0 {
+		n := min(len(plain), most)
+		block := []byte{0, byte(n), byte(n >> 8), ^byte(n), ^byte(n >> 8)} // RFC 1951, section 3.2.4
+		parts = append(parts, &part{plain[:n], append(block, plain[:n]...), crc32.ChecksumIEEE(plain[:n]), powerOfX(n), tagOf(plain[:n])})
+		plain = plain[n:]
+	}
+	return parts
 }
 
 var deflaters = sync.Pool{New: func() any {
@@ -28,7 +41,7 @@ var deflaters = sync.Pool{New: func() any {
 }}
 
 func newPart(plain []byte) *part {
-	p := &part{plain: plain, crc: crc32.ChecksumIEEE(plain), shift: powerOfX(len(plain))}
+	p := &part{plain: plain, crc: crc32.ChecksumIEEE(plain), shift: powerOfX(len(plain)), tag: tagOf(plain)}
 	if len(plain) == 0 {
 		return p
 	}

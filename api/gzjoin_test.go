@@ -14,8 +14,12 @@ func TestPartsThatWereCompressedAloneMakeOneGzipStream(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		var parts []*part
 		var want []byte
-		for _, plain := range rapid.SliceOf(rapid.SliceOfN(rapid.Byte(), 0, 300)).Draw(t, "parts") {
-			parts = append(parts, newPart(plain))
+		for _, plain := range rapid.SliceOf(rapid.OneOf(rapid.SliceOfN(rapid.Byte(), 0, 300), rapid.Just(make([]byte, 70_000)))).Draw(t, "parts") {
+			if rapid.Bool().Draw(t, "stored") {
+				parts = append(parts, storedParts(plain)...)
+			} else {
+				parts = append(parts, newPart(plain))
+			}
 			want = append(want, plain...)
 		}
 

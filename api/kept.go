@@ -23,7 +23,7 @@ type keptKey struct {
 // A kept answer holds while the app has the revision that it was rendered at.
 type kept struct {
 	revision uint64
-	plain    *part
+	page     *page
 }
 
 // answers keeps what was said of single apps, keptMax bytes at most. Which one makes room
@@ -34,14 +34,14 @@ type answers struct {
 	bytes int
 }
 
-func (a *answers) get(key keptKey, revision uint64) (*part, bool) {
+func (a *answers) get(key keptKey, revision uint64) (*page, bool) {
 	a.mu.RLock()
 	defer a.mu.RUnlock()
 	k, ok := a.by[key]
-	return k.plain, ok && k.revision == revision && revision != 0
+	return k.page, ok && k.revision == revision && revision != 0
 }
 
-func (a *answers) put(key keptKey, revision uint64, p *part) {
+func (a *answers) put(key keptKey, revision uint64, p *page) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.by == nil {
@@ -62,12 +62,10 @@ func (a *answers) put(key keptKey, revision uint64, p *part) {
 
 func (a *answers) drop(key keptKey) {
 	if k, ok := a.by[key]; ok {
-		a.bytes -= k.plain.size()
+		a.bytes -= k.page.size()
 		delete(a.by, key)
 	}
 }
-
-func (p *part) size() int { return len(p.plain) + len(p.deflate) + 128 }
 
 // encoded is JSON as all answers have it, without a line's end.
 func encoded(v any) ([]byte, error) {
@@ -80,29 +78,29 @@ func encoded(v any) ([]byte, error) {
 	return bytes.TrimSuffix(buf.Bytes(), []byte("\n")), nil
 }
 
-// writeParts answers with a text that was rendered before: zip gives its gzip stream.
-func (d *door) writeParts(w http.ResponseWriter, r *http.Request, parts []*part, zip func() []byte) error {
+// writePage answers with what was rendered before.
+func (d *door) writePage(w http.ResponseWriter, r *http.Request, p *page) error {
 	h := w.Header()
 	d.constants(h)
 	h.Set("Content-Type", "application/json")
 	h.Add("Vary", "Accept-Encoding")
-	if notModified(w, tagOfParts(parts)) {
+	if notModified(w, p.tag()) {
 		return nil
 	}
 	if acceptsGzip(r) {
-		body := zip()
+		body := p.zip()
 		h.Set("Content-Encoding", "gzip")
 		h.Set("Content-Length", strconv.Itoa(len(body)))
 		_, _ = w.Write(body) // the client is gone: nothing to do
 		return nil
 	}
 	length := 0
-	for _, p := range parts {
-		length += len(p.plain)
+	for _, part := range p.parts {
+		length += len(part.plain)
 	}
 	h.Set("Content-Length", strconv.Itoa(length))
-	for _, p := range parts {
-		if _, err := w.Write(p.plain); err != nil {
+	for _, part := range p.parts {
+		if _, err := w.Write(part.plain); err != nil {
 			return nil // the same
 		}
 	}

@@ -14,6 +14,7 @@ import (
 	"sync"
 	"testing"
 
+	"pacer/api/wire"
 	"pacer/apps"
 	"pacer/deployer"
 	"pacer/deployer/cluster"
@@ -103,6 +104,18 @@ func reply(door http.Handler, method, path, body string) (int, string) {
 	return w.Code, w.Body.String()
 }
 
+// plainTree is the tree of all groups as it is written in one go.
+func plainTree(t *testing.T, q *quietCluster, question string) string {
+	t.Helper()
+	v := look(q.deployer.View())
+	e := groupEmbeds(httptest.NewRequest("GET", question, nil))
+	text, err := encoded(groupInfo("/", v.members("/"), e, func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }, v.podStatus))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text) + "\n"
+}
+
 // What is kept answers as what is rendered anew would, whatever has happened.
 func TestKeptAnswersAreNeverOld(t *testing.T) {
 	q := newQuietCluster(t, "h1", "h2")
@@ -110,7 +123,7 @@ func TestKeptAnswersAreNeverOld(t *testing.T) {
 	ids := []string{"/a", "/b", "/shop/web", "/shop/db", "/shop/deep/er"}
 	questions := []string{
 		"/v2/apps", "/v2/apps?embed=apps.tasks", "/v2/apps?embed=apps.failures&embed=apps.readiness", "/v2/apps?id=shop", "/v2/apps?label=team==b",
-		"/v2/tasks", "/v2/tasks?status=running", "/v2/groups", "/v2/groups/shop", "/v2/groups?embed=group.groups&embed=group.apps&embed=group.apps.tasks",
+		"/v2/tasks", "/v2/tasks?status=running", "/v2/groups", "/v2/groups/shop", "/v2/groups?embed=group.pods", "/v2/groups?embed=group.groups&embed=group.pods", "/v2/groups?embed=group.groups&embed=group.apps&embed=group.apps.tasks",
 	}
 	for _, id := range ids {
 		questions = append(questions, "/v2/apps"+id)
@@ -121,6 +134,9 @@ func TestKeptAnswersAreNeverOld(t *testing.T) {
 				before := q.deployer.View().AppsRevision()
 				status, got := reply(kept, "GET", question, "")
 				wantStatus, want := reply(New(q.config()), "GET", question, "")
+				if path, _, _ := strings.Cut(question, "?"); path == "/v2/groups" {
+					want = plainTree(t, q, question)
+				}
 				if q.deployer.View().AppsRevision() != before {
 					continue
 				}
@@ -147,6 +163,15 @@ func TestKeptAnswersAreNeverOld(t *testing.T) {
 		"cancel": func(int) {
 			for _, d := range q.deployer.View().Deployments() {
 				reply(kept, "DELETE", "/v2/deployments/"+d.ID+"?force=true", "")
+			}
+		},
+		"pod": func(step int) {
+			status, body := reply(kept, "PUT", "/v2/pods/shop/pod?force=true", strings.Replace(shopPod, `"/shop/pod"`, fmt.Sprintf(`"/shop/pod","labels":{"step":"%d"}`, step), 1))
+			if status/100 != 2 && status != http.StatusNotFound {
+				t.Fatalf("step %d: PUT of a pod: %d %s", step, status, body)
+			}
+			if status == http.StatusNotFound {
+				reply(kept, "POST", "/v2/pods", shopPod)
 			}
 		},
 		"obey": func(int) { q.obey() },

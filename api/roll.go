@@ -2,7 +2,6 @@ package api
 
 import (
 	"bytes"
-	"net/http"
 	"slices"
 	"sync"
 
@@ -12,7 +11,7 @@ import (
 
 // A rollKey is one list of all apps: what is told of each.
 type rollKey struct {
-	of    string // apps or tasks
+	of    string // apps, tasks or groups
 	parts embed
 	only  string // tasks in this state; empty: in any
 }
@@ -44,13 +43,53 @@ type entry struct {
 type page struct {
 	sheets []*sheet
 	parts  []*part
-	once   sync.Once
-	zip    []byte
+	zip    func() []byte
+	tag    func() uint64
+
+	mu       sync.Mutex
+	excerpts map[string]*page
 }
 
-func (p *page) zipped() []byte {
-	p.once.Do(func() { p.zip = gzipped(p.parts) })
-	return p.zip
+func newPage(parts ...*part) *page {
+	return &page{
+		parts: parts,
+		zip:   sync.OnceValue(func() []byte { return gzipped(parts) }),
+		tag:   sync.OnceValue(func() uint64 { return tagOfParts(parts) }),
+	}
+}
+
+// Bounds of the filtered lists that are kept with the whole one.
+const (
+	excerptsMax = 16
+	excerptMax  = 1 << 20 // bytes of each
+)
+
+// excerpt is the page with those apps alone that are wanted; what names the wish.
+func (p *page) excerpt(what string, keep func(*apps.App) bool) *page {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if known := p.excerpts[what]; known != nil {
+		return known
+	}
+	head, tail := p.parts[0].plain, p.parts[len(p.parts)-1].plain
+	text := bytes.Clone(head)
+	for e := range p.entries {
+		if !keep(e.app) {
+			continue
+		}
+		if len(text) > len(head) {
+			text = append(text, ',')
+		}
+		text = append(text, e.piece...)
+	}
+	if p.excerpts == nil || len(p.excerpts) == excerptsMax {
+		p.excerpts = map[string]*page{}
+	}
+	some := newPage(newPart(append(text, tail...)))
+	if some.size() <= excerptMax {
+		p.excerpts[what] = some
+	}
+	return some
 }
 
 // entries are all that have something to tell, in order.
@@ -81,9 +120,16 @@ func endsSheet(id apps.ID) bool {
 	return (h^h>>16)%sheetMean == 0
 }
 
-// at brings the roll up to date with the view and returns it. render tells what there is
-// to say of an app.
-func (r *roll) at(v View, head, tail *part, render func(*apps.App) ([]byte, error)) (*page, error) {
+// A listing is how a list is made: what stands before and after it, and what there is to
+// say of an app. apart keeps neighbours on different sheets; nil: nothing does.
+type listing struct {
+	head, tail *part
+	render     func(*apps.App) ([]byte, error)
+	apart      func(a, b *apps.App) bool
+}
+
+// at brings the roll up to date with the view and returns it.
+func (r *roll) at(v View, l listing) (*page, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	revision := v.AppsRevision() // before what it stands for
@@ -100,19 +146,19 @@ func (r *roll) at(v View, head, tail *part, render func(*apps.App) ([]byte, erro
 	var sheets []*sheet
 	for len(fresh) > 0 {
 		n := 1
-		for n < len(fresh) && n < sheetMax && !fresh[n-1].last {
+		for n < len(fresh) && n < sheetMax && !fresh[n-1].last && (l.apart == nil || !l.apart(fresh[n-1].app, fresh[n].app)) {
 			n++
 		}
 		s := known[fresh[0].app.ID]
 		if s == nil || !s.has(fresh[:n]) {
 			var err error
-			if s, err = newSheet(fresh[:n], render); err != nil {
+			if s, err = newSheet(fresh[:n], l.render); err != nil {
 				return nil, err
 			}
 		}
 		sheets, fresh = append(sheets, s), fresh[n:]
 	}
-	r.sheets, r.revision, r.page = sheets, revision, newPage(sheets, head, tail)
+	r.sheets, r.revision, r.page = sheets, revision, pageOf(sheets, l.head, l.tail)
 	return r.page, nil
 }
 
@@ -173,25 +219,26 @@ func newSheet(entries []entry, render func(*apps.App) ([]byte, error)) (*sheet, 
 	return s, nil
 }
 
-func newPage(sheets []*sheet, head, tail *part) *page {
-	p := &page{sheets: sheets, parts: []*part{head}}
+func pageOf(sheets []*sheet, head, tail *part) *page {
+	parts := []*part{head}
 	for _, s := range sheets {
 		if len(s.text.plain) == 0 {
 			continue
 		}
-		if len(p.parts) > 1 {
-			p.parts = append(p.parts, comma)
+		if len(parts) > 1 {
+			parts = append(parts, comma)
 		}
-		p.parts = append(p.parts, s.text)
+		parts = append(parts, s.text)
 	}
-	p.parts = append(p.parts, tail)
+	p := newPage(append(parts, tail)...)
+	p.sheets = sheets
 	return p
 }
 
 // size is what the page takes in memory.
 func (p *page) size() (bytes int) {
 	for _, part := range p.parts {
-		bytes += len(part.plain) + 2*len(part.deflate)
+		bytes += len(part.plain) + 2*len(part.deflate) + 100 // the second time as gzip
 	}
 	return bytes
 }
@@ -246,33 +293,11 @@ func (r *rolls) took(key rollKey, bytes int) {
 }
 
 // page is a list as it is now.
-func (d *door) page(v *lookup, key rollKey, head, tail *part, render func(*apps.App) ([]byte, error)) (*page, error) {
-	p, err := d.rolls.get(key).at(v.View, head, tail, render)
+func (d *door) page(v *lookup, key rollKey, l listing) (*page, error) {
+	p, err := d.rolls.get(key).at(v.View, l)
 	if err != nil {
 		return nil, err
 	}
 	d.rolls.took(key, p.size())
 	return p, nil
-}
-
-// writeSome answers with those of a list that are wanted.
-func (d *door) writeSome(w http.ResponseWriter, p *page, head, tail *part, keep func(*apps.App) bool) error {
-	text := bytes.Clone(head.plain)
-	for e := range p.entries {
-		if !keep(e.app) {
-			continue
-		}
-		if len(text) > len(head.plain) {
-			text = append(text, ',')
-		}
-		text = append(text, e.piece...)
-	}
-	h := w.Header()
-	d.constants(h)
-	h.Set("Content-Type", "application/json")
-	text = append(text, tail.plain...)
-	if !notModified(w, tagOf(text)) {
-		_, _ = w.Write(text) // the client is gone: nothing to do
-	}
-	return nil
 }

@@ -36,13 +36,13 @@ func (d *door) listTasks(w http.ResponseWriter, r *http.Request) error {
 	}
 	slices.Sort(states)
 	states = slices.Compact(states)
-	p, err := d.page(v, rollKey{of: "tasks", only: strings.Join(states, ",")}, tasksHead, tasksTail, func(app *apps.App) ([]byte, error) {
+	p, err := d.page(v, rollKey{of: "tasks", only: strings.Join(states, ",")}, listing{head: tasksHead, tail: tasksTail, render: func(app *apps.App) ([]byte, error) {
 		return v.taskTexts(app, states)
-	})
+	}})
 	if err != nil {
 		return err
 	}
-	return d.writeParts(w, r, p.parts, p.zipped)
+	return d.writePage(w, r, p)
 }
 
 var tasksHead, tasksTail = newPart([]byte(`{"tasks":[`)), newPart([]byte("]}\n"))
