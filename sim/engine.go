@@ -242,6 +242,9 @@ func (e *engine) judgeStart(b *box) {
 	if on, ran := w.started[b.Instance]; ran {
 		w.fail("%s ran on %s and is started again on %s", b.Instance, on, e.h.name)
 	}
+	if w.store.dead[b.Instance] {
+		w.fail("%s was told as ended, and is started on %s", b.Instance, e.h.name)
+	}
 	if to := w.assigned[b.Instance]; to != e.h.name {
 		w.fail("%s is started on %s, but was committed for host %q", b.Instance, e.h.name, to)
 	}

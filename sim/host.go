@@ -28,6 +28,7 @@ type host struct {
 	wakes   int
 	epoch   uint64 // the newest of the letters to this boot
 	applied apps.Stamp
+	letter  letter
 }
 
 var zones = []string{"a", "b", "c"}
@@ -61,7 +62,7 @@ func (h *host) startAgent() {
 	w := h.w
 	h.boot = max(h.boot+1, h.now().UnixMilli())
 	h.machine = agent.NewHost(apps.Host{Name: h.name, Addr: h.offer.Addr, Zone: h.offer.Zone, Attributes: h.offer.Attributes}, h.boot)
-	h.inbox, h.due, h.epoch, h.applied = nil, false, 0, apps.Stamp{}
+	h.inbox, h.due, h.epoch, h.applied, h.letter = nil, false, 0, apps.Stamp{}, letter{}
 	w.tracef("%s: agent starts with boot %d", h.name, h.boot)
 	if h.engine.up {
 		h.engine.connect()
@@ -119,6 +120,7 @@ func (h *host) assign(a apps.Assignment) {
 	if h.w.Trace != nil {
 		h.w.tracef("%s: gets %+v boot %d (is %d): %s", h.name, a.Stamp, a.Boot, h.boot, ids(a))
 	}
+	h.letter.take(h, &a)
 	if a.Boot == 0 || a.Boot == h.boot {
 		h.epoch = max(h.epoch, a.Epoch)
 	}
@@ -150,6 +152,7 @@ func (h *host) step() {
 		h.engine.cancel(id)
 	}
 	for _, s := range fx.Stop {
+		h.judgeHalt(s)
 		h.engine.stop(s)
 	}
 	for _, id := range fx.Remove {

@@ -24,11 +24,12 @@ type before struct {
 	hosts   map[string]bool       // hosts whose books change
 	inForce map[apps.ID]*apps.App // what the apps in left followed
 	passing bool                  // a deployment began and ended: nobody can see what was in force between
+	braked  bool                  // most hosts were lost
 }
 
 // judgeChanges notes, before a commit is stored, what judge has to look at.
 func (st *store) judgeChanges(c cluster.Changes) before {
-	b := before{steps: map[string]int{}, left: map[apps.ID]bool{}, made: map[apps.ID]int{}, hosts: map[string]bool{}, inForce: map[apps.ID]*apps.App{}}
+	b := before{steps: map[string]int{}, left: map[apps.ID]bool{}, made: map[apps.ID]int{}, hosts: map[string]bool{}, inForce: map[apps.ID]*apps.App{}, braked: st.braked(0)}
 	for i := range c.Deployments {
 		if d := st.deployments[c.Deployments[i].ID]; d != nil {
 			b.steps[d.ID] = d.Step

@@ -29,7 +29,8 @@ type server struct {
 	term  *term
 
 	paused  bool
-	waiting []func() // what came while it was paused
+	awake   time.Duration // since when it is not paused
+	waiting []func()      // what came while it was paused
 }
 
 // A term is one leadership, until it ends. Whether the server still has the lease
@@ -48,6 +49,10 @@ type term struct {
 	heard map[string]time.Time // balancers, by the server's clock
 	revs  map[string]uint64
 	waits map[apps.ID]cluster.Wait
+	begun time.Duration    // when it had loaded the state
+	words map[string]*word // of hosts
+	watch time.Duration    // when to look next at who waits
+	clock time.Time        // the latest that it read
 }
 
 func newServer(w *World, i int) *server {
@@ -121,7 +126,7 @@ func (s *server) resume() {
 		return
 	}
 	s.w.tracef("%s goes on", s.name)
-	s.paused = false
+	s.paused, s.awake = false, s.w.now
 	waiting := s.waiting
 	s.waiting = nil
 	for _, do := range waiting {
@@ -140,7 +145,7 @@ func (s *server) try() {
 		s.does(w.between(50*time.Millisecond, 250*time.Millisecond), s.try)
 		return
 	}
-	t := &term{s: s, epoch: epoch, heard: map[string]time.Time{}, revs: map[string]uint64{}, waits: map[apps.ID]cluster.Wait{}, busy: true}
+	t := &term{s: s, epoch: epoch, heard: map[string]time.Time{}, revs: map[string]uint64{}, waits: map[apps.ID]cluster.Wait{}, words: map[string]*word{}, busy: true}
 	s.term = t
 	s.does(w.between(time.Millisecond, 20*time.Millisecond), func() { t.begin() })
 }
@@ -156,6 +161,7 @@ func (t *term) begin() {
 		return
 	}
 	w.hours.Terms++
+	t.begun = w.now
 	t.state = cluster.New(w.store.load(), t.epoch, t.s.now())
 	w.tracef("%s leads with epoch %d", t.s.name, t.epoch)
 	t.busy = false
@@ -232,7 +238,12 @@ func (t *term) step() {
 			w.fail("epoch %d: the core's own books: %v", t.epoch, err)
 		}
 	}
-	t.hear(now, batch)
+	if now.After(t.clock) {
+		t.clock = now
+	}
+	t.hear(t.clock, batch)
+	t.listen(batch)
+	t.judgeReasons(t.clock)
 	t.wake = wake
 	if t.hasty++; len(batch) > 0 || wake.IsZero() || wake.After(now) {
 		t.hasty = 0
@@ -244,15 +255,15 @@ func (t *term) step() {
 		t.perform(fx)
 		return
 	}
-	t.commit(now, fx)
+	t.commit(fx)
 }
 
 // commit stores what a step changed, and performs the rest when that is done.
-func (t *term) commit(now time.Time, fx cluster.Effects) {
+func (t *term) commit(fx cluster.Effects) {
 	s := t.s
 	t.busy = true
 	life := s.life
-	s.w.store.commit(s, t.epoch, fx.Save, t.judge(now, fx.Save), func(err error) {
+	s.w.store.commit(s, t.epoch, fx.Save, t.judge(t.clock, fx.Save), func(err error) {
 		s.resumed(life, func() {
 			t.busy = false
 			switch {
@@ -344,8 +355,9 @@ func (t *term) knows(name string, now time.Time) bool {
 // A judgement is what was thought of a step when it was decided; it counts if the
 // step gets committed.
 type judgement struct {
-	worry string   // what is wrong with it
-	knew  []string // the balancers that the core counted on
+	worry    string   // what is wrong with it
+	knew     []string // the balancers that the core counted on
+	unstored int      // hosts that the core may know of which nothing is stored
 }
 
 // judge looks at what a step would stop: an instance may be stopped only when no
@@ -353,6 +365,12 @@ type judgement struct {
 // flight to it.
 func (t *term) judge(now time.Time, c cluster.Changes) (j judgement) {
 	w := t.s.w
+	j.unstored = t.unstored()
+	for i := range c.Hosts {
+		if h := &c.Hosts[i]; h.Lost && !w.store.hosts[h.Name].Lost && j.worry == "" {
+			j.worry = t.judgeLost(h.Name)
+		}
+	}
 	var known []*balancer
 	for _, b := range w.balancers {
 		if b.alive && t.knows(b.name, now) {

@@ -39,6 +39,8 @@ type store struct {
 	byApp                map[apps.ID]map[string]*apps.Instance
 	byHost               map[string]map[string]*apps.Instance
 	finished             map[string]bool
+	dead                 map[string]bool             // of those, the ones that must not run
+	made                 map[string]time.Duration    // when each instance was first stored
 	deployments          map[string]*apps.Deployment // running
 	hosts                map[string]apps.Host
 	claims               map[string]apps.Claim
@@ -54,7 +56,7 @@ func newStore(w *World) *store {
 		w: w, cluster: w.rng.Uint64() >> 1,
 		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{},
 		instances: map[string]*apps.Instance{}, byApp: map[apps.ID]map[string]*apps.Instance{}, byHost: map[string]map[string]*apps.Instance{},
-		finished: map[string]bool{}, deployments: map[string]*apps.Deployment{}, hosts: map[string]apps.Host{}, claims: map[string]apps.Claim{},
+		finished: map[string]bool{}, dead: map[string]bool{}, made: map[string]time.Duration{}, deployments: map[string]*apps.Deployment{}, hosts: map[string]apps.Host{}, claims: map[string]apps.Claim{},
 		jobs: map[apps.JobID]*apps.Job{}, jobRuns: map[string]apps.Run{}, slots: map[slotKey]string{}, over: map[string]bool{},
 		writes: map[apps.ID][]apps.Version{},
 	}
@@ -124,6 +126,7 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 		w.fail("%s", j.worry)
 	}
 	before := st.judgeChanges(c)
+	st.judgePaused(&c)
 	for _, id := range c.GoneApps {
 		delete(st.apps, id)
 		delete(st.versions, id)
@@ -187,6 +190,7 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 		st.seq++
 	}
 	st.judge(c, before)
+	st.judgeBrake(&c, &before, &j)
 }
 
 func (st *store) putApp(spec *apps.App) {
@@ -241,6 +245,9 @@ func (st *store) putInstance(in *apps.Instance) {
 	if old != nil && old.Host != "" {
 		delete(st.byHost[old.Host], in.ID)
 	}
+	if old == nil {
+		st.made[in.ID] = w.now
+	}
 	st.instances[in.ID] = &row
 	set(st.byApp, in.App, in.ID, &row)
 	if in.Host != "" {
@@ -263,6 +270,8 @@ func (st *store) finish(f *apps.Finished) {
 		st.w.fail("%s is gone twice", f.ID)
 	}
 	st.finished[f.ID] = true
+	st.judgeEnd(f)
+	delete(st.made, f.ID)
 	delete(st.byApp[f.App], f.ID)
 	if f.Host != "" {
 		delete(st.byHost[f.Host], f.ID)

@@ -193,6 +193,10 @@ func (w *World) tracef(format string, args ...any) {
 	}
 }
 
+// hurry is how much too early a leader's clock may make it, in a world where clocks
+// leap: a short leap is not known from time that went by.
+func (w *World) hurry() time.Duration { return 0 }
+
 func (w *World) mix(x uint64) {
 	w.hash = (w.hash ^ x) * 1099511628211
 	w.hash ^= w.hash >> 29

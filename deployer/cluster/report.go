@@ -113,6 +113,7 @@ func (s *State) describe(h *host, r apps.Report) {
 	}
 	if isNew {
 		s.tell(apps.Notice{Type: noticeHostJoined, Host: h.Name})
+		s.brake() // those that are lost may not be most of them any more
 	}
 }
 
