@@ -16,11 +16,7 @@ func (d *door) listGone(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	var app apps.ID
-	if text := r.URL.Query().Get("app"); text != "" {
-		app = appID(strings.FieldsFunc(text, func(c rune) bool { return c == '/' }))
-	}
-	gone, err := d.Reader.Finished(r.Context(), app, limit)
+	gone, err := d.Reader.Finished(r.Context(), queriedApp(r), limit)
 	if err != nil {
 		return err
 	}
@@ -29,6 +25,16 @@ func (d *door) listGone(w http.ResponseWriter, r *http.Request) error {
 		out.Tasks = append(out.Tasks, endedTask(&gone[i]))
 	}
 	return d.ok(w, out)
+}
+
+// queriedApp is the app that a list is narrowed to, written as in a path; empty: it is
+// not.
+func queriedApp(r *http.Request) apps.ID {
+	text := strings.Trim(r.URL.Query().Get("app"), "/")
+	if text == "" {
+		return ""
+	}
+	return apps.ID("/" + text)
 }
 
 func endedTask(f *apps.Finished) wire.EndedTask {

@@ -359,6 +359,31 @@ func TestDiscoveryIsWhatLoadBalancersHave(t *testing.T) {
 	}
 }
 
+func TestRoutesAreWhatLoadBalancersSendWhere(t *testing.T) {
+	l := shelf(t)
+	l.put(&apps.App{ID: "/shop/inner", Version: 1000, Ports: []apps.Port{{Service: 10005, Protocol: "tcp"}, {Service: 10006, Protocol: "tcp", Name: "own"}}, Labels: map[string]string{"HAPROXY_0_ENABLED": "false"}})
+	l.services["/shop/web"] = apps.Service{App: "/shop/web", Endpoints: []apps.Endpoint{{Instance: "shop_web.instance-1", Version: 1000, Host: "h1", Addr: "127.0.1.1", Ports: []int{31001, 31002}}}}
+	server := serve(t, l.config())
+	web := `{"host":"web.example","app":"/shop/web","port":10001,"protocol":"tcp","http":true,"endpoints":1},
+		{"host":"www.example","app":"/shop/web","port":10001,"protocol":"tcp","http":true,"endpoints":1},
+		{"app":"/shop/web","port":10002,"protocol":"tcp","http":false,"endpoints":1}`
+	for query, want := range map[string]string{
+		"?app=/shop/web":  web,
+		"?app=shop/inner": `{"app":"/shop/inner","name":"own","port":10006,"protocol":"tcp","http":false,"endpoints":0}`,
+	} {
+		x := do(t, server, "GET", "/pacer/v1/routes"+query, "")
+		if diff := cmp.Diff(indent(t, `{"routes":[`+want+`]}`), indent(t, x.body)); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", query, diff)
+		}
+	}
+	if x := do(t, server, "GET", "/pacer/v1/routes", ""); !strings.Contains(x.body, `"own"`) || !strings.Contains(x.body, "www.example") {
+		t.Errorf("want those of all apps, got %s", x.body)
+	}
+	if x := do(t, server, "GET", "/pacer/v1/routes?app=/nobody", ""); x.status != 404 {
+		t.Errorf("want the app missed, got %d %s", x.status, x.body)
+	}
+}
+
 // printed is what instances have printed, by id.
 type printed map[string]string
 

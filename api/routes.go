@@ -76,6 +76,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/deployments/{id}", d.resource(methods{"GET": d.getDeployment}))
 		router.HandleFunc("/pacer/v1/deployments/{id}/pause", d.resource(methods{"POST": d.pauseDeployment(true)}))
 		router.HandleFunc("/pacer/v1/deployments/{id}/resume", d.resource(methods{"POST": d.pauseDeployment(false)}))
+		router.HandleFunc("/pacer/v1/routes", d.resource(methods{"GET": d.listAppRoutes}))
 		router.HandleFunc("/pacer/v1/tasks", d.resource(methods{"GET": d.listGone}))
 		router.HandleFunc("/pacer/v1/volumes", d.resource(methods{"GET": d.listVolumes}))
 		router.HandleFunc("/pacer/v1/volumes/{id}", d.resource(methods{"DELETE": d.wipeVolume}))

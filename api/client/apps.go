@@ -189,6 +189,13 @@ func (c *Client) Group(ctx context.Context, id string, embed ...string) (wire.Gr
 	return out, err
 }
 
+// GroupVersions are the kept versions of a group, newest first.
+func (c *Client) GroupVersions(ctx context.Context, id string) ([]string, error) {
+	var out []string
+	err := c.get(ctx, path("/v2/groups", id, "versions"), nil, &out)
+	return out, err
+}
+
 // PutGroup changes or creates a group. body is JSON text ([]byte) or a wire.GroupUpdate.
 func (c *Client) PutGroup(ctx context.Context, id string, body any, o PutOptions) (Result, error) {
 	o.Whole = false // a group has no partial form

@@ -33,6 +33,17 @@ func (c *Client) DeploymentHistory(ctx context.Context, limit int) ([]wire.Deplo
 	return out.Deployments, err
 }
 
+// Routes are what load balancers send where: of an app, or of all where id is empty.
+func (c *Client) Routes(ctx context.Context, id string) ([]wire.AppRoute, error) {
+	q := url.Values{}
+	if id != "" {
+		q.Set("app", id)
+	}
+	var out wire.Routes
+	err := c.get(ctx, "/pacer/v1/routes", q, &out)
+	return out.Routes, err
+}
+
 // limited asks for so many; 0: for as many as the server likes.
 func limited(n int) url.Values {
 	if n == 0 {

@@ -59,6 +59,24 @@ type ServicePort struct {
 	Routes   []Route `json:"routes"`
 }
 
+// Routes is what load balancers send where: GET /pacer/v1/routes.
+type Routes struct {
+	Routes []AppRoute `json:"routes"`
+}
+
+// An AppRoute is a virtual host, and a path prefix where there is one, or a service port
+// without any, with the port of an app that it leads to.
+type AppRoute struct {
+	Host      string `json:"host,omitzero"`
+	Path      string `json:"path,omitzero"`
+	App       string `json:"app"`
+	Name      string `json:"name,omitzero"` // of the app's port
+	Port      int    `json:"port"`          // on the load balancer; 0 is none
+	Protocol  string `json:"protocol"`
+	HTTP      bool   `json:"http"`
+	Endpoints int    `json:"endpoints"` // ready instances
+}
+
 // A Route sends a virtual host, and a path prefix where there is one, to a port.
 type Route struct {
 	Host string `json:"host"`

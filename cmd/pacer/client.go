@@ -141,7 +141,8 @@ func named(use string, cmd *cobra.Command) *cobra.Command {
 func clientCommands() []*cobra.Command {
 	var all []*cobra.Command
 	for _, command := range []func(*clientFlags) *cobra.Command{
-		appCommand, podCommand, taskCommand, deploymentCommand, queueCommand, jobCommand, hostCommand, volumeCommand, roleCommand, settingsCommand, eventCommand, importCommand, planCommand, diffCommand, versionCommand,
+		appCommand, groupCommand, podCommand, taskCommand, deploymentCommand, queueCommand, jobCommand, hostCommand,
+		volumeCommand, routeCommand, roleCommand, settingsCommand, eventCommand, importCommand, planCommand, diffCommand, versionCommand,
 	} {
 		f := &clientFlags{}
 		cmd := command(f)

@@ -9,6 +9,9 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
+const routesOfTwo = `{"routes":[{"host":"web.example","path":"/v2","app":"/web","port":10001,"protocol":"tcp","http":true,"endpoints":2},
+	{"app":"/dns","name":"dns","port":10002,"protocol":"udp","http":false,"endpoints":0}]}`
+
 // lists are the commands that print, what they are answered, and under which name
 // JSON has their items; "" is a bare list, "-" one thing.
 func lists(t *testing.T) []struct{ args, path, answer, items string } {
@@ -21,6 +24,7 @@ func lists(t *testing.T) []struct{ args, path, answer, items string } {
 		{"task kill web.1 web.2", "POST /v2/tasks/delete", recorded(t, "tasks"), "tasks"},
 		{"deployment list", "GET /v2/deployments", recorded(t, "deployments"), ""},
 		{"deployment show " + deploymentID, atDeployment, recorded(t, "deployment"), "-"},
+		{"route list", "GET /pacer/v1/routes", routesOfTwo, "routes"},
 		{"queue list", "GET /v2/queue", recorded(t, "queue"), "queue"},
 		{"host list", "GET /pacer/v1/hosts", recorded(t, "hosts"), "hosts"},
 	}
@@ -103,6 +107,11 @@ VERSION
 ID                                                        STATE         HOST  ADDRESS          VERSION
 web.instance-bfcef998-af9a-8d8b-baf6-af6ce353ce1e._app.1  TASK_RUNNING  h1    127.0.1.1:31234  2026-11-24T13:06:16.156Z
 web.instance-7f78766e-8709-8d8b-baf6-af6ce353ce1e._app.1  TASK_STAGING  h2    127.0.1.2        2026-11-24T13:06:16.156Z
+`,
+		"route list": `
+HOST         PATH  PORT   PROTOCOL  APP   NAME  ENDPOINTS
+web.example  /v2   10001  http      /web  -     2
+-            -     10002  udp       /dns  dns   0
 `,
 		"deployment list": `
 ID                                    STEP  APPS  VERSION
