@@ -34,6 +34,9 @@ func (d *door) changeGroup(path []string) answer {
 		if err := wire.CheckGroupID(id); err != nil {
 			return err
 		}
+		if err := checkEnforceRole(&body, ""); err != nil {
+			return err
+		}
 		if r.Method == http.MethodPost && (id == "/" || len(v.members(id)) > 0) {
 			return apps.Errorf(apps.Conflict, "Group %s is already created. Use PUT to change this group.", id)
 		}
@@ -71,7 +74,8 @@ func (d *door) changeGroup(path []string) answer {
 }
 
 func (d *door) groupChange(r *http.Request, v *lookup, id apps.ID, body *wire.GroupUpdate) (cluster.Change, error) {
-	structural := body.Apps != nil || body.Groups != nil || body.Dependencies != nil
+	forgetVersions(body)
+	structural := body.Apps != nil || body.Groups != nil || body.Pods != nil || body.Dependencies != nil
 	switch {
 	case body.Version != nil && (structural || body.ScaleBy != nil), body.ScaleBy != nil && structural:
 		return cluster.Change{}, apps.Errorf(apps.Invalid, "version and scaleBy are not allowed in conjunction with other properties.")
@@ -134,6 +138,7 @@ type groupTarget struct {
 	view     *lookup
 	specs    []*apps.App
 	keep     map[apps.ID]bool // apps that are there and stay as they are
+	gone     []apps.ID        // pods that go
 }
 
 // collect walks an update: apps that are given replace the apps directly in the
@@ -153,6 +158,14 @@ func (g *groupTarget) collect(id apps.ID, body *wire.GroupUpdate, at string, inh
 		}
 	}
 	given := map[apps.ID]bool{}
+	for i, raw := range body.Pods {
+		if err := g.pod(id, raw, indexed(at+"/pods", i)); err != nil {
+			return err
+		}
+	}
+	if body.Pods != nil {
+		g.dropPods(id)
+	}
 	for i := range body.Groups {
 		child, here := &body.Groups[i], indexed(at+"/groups", i)
 		if child.ID == "" {
@@ -201,9 +214,12 @@ func (g *groupTarget) app(group apps.ID, body *wire.App, at string, dependencies
 
 // change is what has to happen for the group to become as gathered.
 func (g *groupTarget) change(id apps.ID) (c cluster.Change, err error) {
+	c.Delete = g.gone
 	for _, spec := range g.specs {
 		g.keep[spec.ID] = true
-		if _, exists := g.view.App(spec.ID); exists {
+		if there, exists := g.view.Spec(spec.ID); exists && there.Pod != nil && spec.Pod != nil {
+			c.Edit = append(c.Edit, cluster.EditApp{App: spec.ID, Edit: func(*apps.App) (*apps.App, error) { return spec, nil }})
+		} else if exists && there.Pod == nil && spec.Pod == nil {
 			c.Edit = append(c.Edit, cluster.EditApp{App: spec.ID, Edit: replace(spec)})
 		} else {
 			c.Put = append(c.Put, cluster.PutApp{App: spec})

@@ -125,7 +125,7 @@ func (d *door) groupPath(w http.ResponseWriter, r *http.Request) {
 	case n > 1 && path[n-2] == "versions":
 		at(methods{"GET": d.getGroupVersion(path[:n-2], path[n-1])})
 	default:
-		at(methods{"GET": d.getGroup(path), "POST": d.changeGroup(path), "PUT": d.changeGroup(path), "DELETE": d.deleteGroup(path)})
+		at(methods{"GET": d.getGroup(path), "POST": d.changeGroup(path), "PUT": d.changeGroup(path), "PATCH": d.patchGroup(path), "DELETE": d.deleteGroup(path)})
 	}
 }
 
