@@ -30,16 +30,22 @@ func lookAround(ctx context.Context, e *testbed.Engine) machine {
 	if kib, err := procField("/proc/meminfo", "MemTotal"); err == nil {
 		m.Memory = kib / 1024
 	}
-	if v, err := e.Client().ServerVersion(ctx); err == nil {
-		m.Docker = v.Version
+	if e != nil {
+		if v, err := e.Client().ServerVersion(ctx); err == nil {
+			m.Docker = v.Version
+		}
 	}
 	return m
 }
 
 func (m machine) String() string {
 	kernel, _, _ := strings.Cut(m.Kernel, "-")
-	return fmt.Sprintf("%d cores, %d GiB, Linux %s, Docker %s, %s; %s",
-		m.Cores, (m.Memory+512)/1024, kernel, m.Docker, m.Go, m.When.Format("2006-01-02 15:04 MST"))
+	engine := ""
+	if m.Docker != "" {
+		engine = "Docker " + m.Docker + ", "
+	}
+	return fmt.Sprintf("%d cores, %d GiB, Linux %s, %s%s; %s",
+		m.Cores, (m.Memory+512)/1024, kernel, engine, m.Go, m.When.Format("2006-01-02 15:04 MST"))
 }
 
 // loadAverage is of the last minute.

@@ -4,7 +4,7 @@
 // Each figure that an engine bounds is measured in turn with the same thing done by
 // the engine's API alone: one round raw, one round Pacer, and so on. Only the ratio
 // of the two says something about Pacer; absolute numbers are the machine's. It
-// needs root, because it runs an engine of its own.
+// needs root, because it runs an engine of its own; the sections core and api need none.
 package main
 
 import (
@@ -27,28 +27,31 @@ import (
 )
 
 // timeMax bounds the whole program.
-const timeMax = 15 * time.Minute
+const timeMax = 30 * time.Minute
 
 // A section is one part of what is measured.
 type section struct {
-	name string
-	what string
-	run  func(ctx context.Context, b *bench) ([]table, error)
+	name  string
+	what  string
+	run   func(ctx context.Context, b *bench) ([]table, error)
+	alone bool // it needs no engine
 }
 
 // sections are in an order in which none suffers from the one before: removing 50
 // containers keeps an engine busy for a while.
 var sections = []section{
-	{"start", "an app's first answer, and the replacement of a killed container", starts},
-	{"update", "a rolling update of 10 instances under load", update},
-	{"core", "the core's step and the store's commit", core},
-	{"scale", "from 1 to 20 to 50 instances", scale},
-	{"idle", "memory and CPU of an idle pacer dev, and with 50 instances", idle},
+	{"start", "an app's first answer, and the replacement of a killed container", starts, false},
+	{"update", "a rolling update of 10 instances under load", update, false},
+	{"core", "the core's step and the store's commit", core, true},
+	{"api", "requests to the API with 10,000 apps and 50,000 pretended instances", apiSpeed, true},
+	{"scale", "from 1 to 20 to 50 instances", scale, false},
+	{"idle", "memory and CPU of an idle pacer dev, and with 50 instances", idle, false},
 }
 
 // A bench is what the sections share.
 type bench struct {
 	rounds int
+	apps   int    // of the section api
 	dir    string // for this run alone
 	pacer  string // the binary
 	engine *testbed.Engine
@@ -78,11 +81,12 @@ func run(ctx context.Context) error {
 		names = append(names, s.name)
 	}
 	rounds := flag.Int("n", 12, "`rounds` of each start; scaling and updating take a tenth of that, one at least")
+	apps := flag.Int("apps", 10_000, "`apps` that the API is measured with, of five instances each")
 	only := flag.String("only", "", "measure this alone, comma-separated: "+strings.Join(names, ", "))
 	out := flag.String("o", "", "also write everything as JSON to this `file`")
 	flag.Parse()
-	if *rounds < 1 || *rounds > 1000 || flag.NArg() > 0 {
-		return errors.New("-n takes 1 to 1000 rounds, and there are no other arguments: see -help")
+	if *rounds < 1 || *rounds > 1000 || *apps < burst || *apps > 10_000 || flag.NArg() > 0 {
+		return errors.New("-n takes 1 to 1000 rounds, -apps 500 to 10000, and there are no other arguments: see -help")
 	}
 	wanted := slices.DeleteFunc(strings.Split(*only, ","), func(s string) bool { return s == "" })
 	for _, w := range wanted {
@@ -91,9 +95,11 @@ func run(ctx context.Context) error {
 		}
 	}
 
-	b := &bench{rounds: *rounds}
-	if err := b.open(ctx); err != nil {
-		return errors.Join(err, b.close())
+	b := &bench{rounds: *rounds, apps: *apps}
+	if needEngine(wanted) {
+		if err := b.open(ctx); err != nil {
+			return errors.Join(err, b.close())
+		}
 	}
 	r, err := b.measure(ctx, wanted)
 	if *out != "" && len(r.Tables) > 0 {
@@ -104,6 +110,13 @@ func run(ctx context.Context) error {
 		err = errors.Join(err, fault)
 	}
 	return errors.Join(err, b.close())
+}
+
+// needEngine reports whether any of the wanted sections (none: all) needs one.
+func needEngine(wanted []string) bool {
+	return slices.ContainsFunc(sections, func(s section) bool {
+		return !s.alone && (len(wanted) == 0 || slices.Contains(wanted, s.name))
+	})
 }
 
 // measure runs the wanted sections (none: all) and prints their tables as they come,
