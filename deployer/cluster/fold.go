@@ -301,9 +301,9 @@ func (s *State) assignServicePorts(spec, old *apps.App) {
 		if p.Service == 0 && old != nil && i < len(old.Ports) && !hasServicePort(spec, old.Ports[i].Service) {
 			p.Service = old.Ports[i].Service
 		}
-		for n := servicePortMin; p.Service == 0 && n <= servicePortMax; n++ {
+		for n := max(s.portsFrom, servicePortMin); p.Service == 0 && n <= servicePortMax; n++ {
 			if len(s.ports[n]) == 0 && !hasServicePort(spec, n) {
-				p.Service = n
+				p.Service, s.portsFrom = n, n // it is booked below, as those are that the spec has itself
 			}
 		}
 	}
@@ -330,6 +330,7 @@ func (s *State) releasePorts(spec *apps.App) {
 		}
 		if len(users) == 0 {
 			delete(s.ports, p.Service)
+			s.portsFrom = min(s.portsFrom, max(p.Service, servicePortMin))
 		} else {
 			s.ports[p.Service] = users
 		}

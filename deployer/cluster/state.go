@@ -45,6 +45,7 @@ type State struct {
 	deployments  map[string]*deployment
 	order        []*deployment // running, oldest first
 	ports        map[int][]apps.ID
+	portsFrom    int // every service port below that can be given out is in use
 	board        *placement.Board
 	digest       uint64 // over all services
 	due          dates
@@ -487,6 +488,11 @@ func (s *State) Check() error {
 	}
 	if len(ports) > 0 {
 		return fmt.Errorf("service ports that nobody booked: %v", ports)
+	}
+	for n := servicePortMin; n < s.portsFrom; n++ {
+		if len(s.ports[n]) == 0 {
+			return fmt.Errorf("service port %d is free, and the search for one begins at %d", n, s.portsFrom)
+		}
 	}
 	s.held = holds
 	return s.board.Check(holds)
