@@ -13,8 +13,7 @@ import (
 	"pacer/deployer/placement"
 )
 
-// benchCommand measures the deciders on this machine. It starts nothing and speaks to
-// nobody.
+// benchCommand measures on this machine how far the deciders go. No container runs.
 func benchCommand() *cobra.Command {
 	bench := &cobra.Command{Use: "bench", Short: "Measure how fast Pacer decides on this machine"}
 	var size benchSize
@@ -31,8 +30,44 @@ GiB of memory.`,
 	place.Flags().IntVar(&size.hosts, "hosts", 6100, "hosts, of 64 cores and 256 GiB, in ten zones")
 	place.Flags().IntVar(&size.instances, "instances", 200_000, "instances, of 0.1 cores and 128 MiB")
 	place.Flags().IntVar(&size.apps, "apps", 1000, "apps that they belong to, of a hundred roles")
-	bench.AddCommand(place)
+	bench.AddCommand(place, benchAgentsCommand(), benchHostsCommand())
 	return bench
+}
+
+func benchAgentsCommand() *cobra.Command {
+	b := agentsBench{patience: 10 * time.Minute}
+	cmd := &cobra.Command{
+		Use:   "agents",
+		Short: "Lead many hosts over NATS and launch many instances; no container runs",
+		Long: `Run a leader with its store and a NATS server, connect pretended hosts to it from
+another process, each by a connection of its own, and say what their signs of life cost,
+how long a launch of all instances takes until it is durable and every host has
+acknowledged its part, how long a new leader takes to act, and how soon silent hosts and
+crashed agents are noticed. No container runs, and there is no balancer.`,
+		Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error { return benchAgents(cmd.Context(), cmd.OutOrStdout(), b) },
+	}
+	cmd.Flags().IntVar(&b.size.hosts, "hosts", 1000, "hosts, of 64 cores and 256 GiB; each takes a file descriptor in either process")
+	cmd.Flags().IntVar(&b.size.instances, "instances", 0, "instances to launch, of 0.1 cores and 128 MiB; 0: none")
+	cmd.Flags().IntVar(&b.size.apps, "apps", 1000, "apps that they belong to")
+	cmd.Flags().DurationVar(&b.beats, "watch", 20*time.Second, "how long the signs of life are measured")
+	cmd.Flags().IntVar(&b.victims, "victims", 100, "hosts that fall silent, and as many agents that crash")
+	cmd.Flags().StringVar(&b.postgres, "postgres", "", "an empty database, like postgres://USER@HOST/DATABASE; default: SQLite in a temporary directory")
+	return cmd
+}
+
+func benchHostsCommand() *cobra.Command {
+	var url string
+	var n int
+	cmd := &cobra.Command{
+		Use: "hosts", Short: "Pretend hosts for bench agents", Hidden: true, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return benchHosts(cmd.Context(), cmd.InOrStdin(), cmd.OutOrStdout(), url, n)
+		},
+	}
+	cmd.Flags().StringVar(&url, "nats", "", "where to connect")
+	cmd.Flags().IntVar(&n, "hosts", 1, "how many hosts")
+	return cmd
 }
 
 type benchSize struct{ hosts, instances, apps int }
