@@ -21,7 +21,7 @@ func (d *door) getSettings(w http.ResponseWriter, r *http.Request) error {
 	}
 	now := v.Settings()
 	is := settingsOf(now)
-	out := wire.ClusterSettings{Placement: is.Placement, Fairness: is.Fairness, By: is.By, History: []wire.SettingsBefore{}}
+	out := wire.ClusterSettings{Placement: is.Placement, Fairness: is.Fairness, Preemption: is.Preemption, By: is.By, History: []wire.SettingsBefore{}}
 	if now.Version != 0 {
 		out.Version = is.Version
 	}
@@ -33,7 +33,7 @@ func (d *door) getSettings(w http.ResponseWriter, r *http.Request) error {
 
 func settingsOf(s apps.Settings) wire.SettingsBefore {
 	return wire.SettingsBefore{
-		Placement: cmp.Or(s.Placement, apps.PlaceSpread), Fairness: cmp.Or(s.Fairness, apps.FairDRF), Version: s.Version.String(), By: s.By,
+		Placement: cmp.Or(s.Placement, apps.PlaceSpread), Fairness: cmp.Or(s.Fairness, apps.FairDRF), Preemption: s.Preemption, Version: s.Version.String(), By: s.By,
 	}
 }
 
@@ -42,7 +42,7 @@ func (d *door) setSettings(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &body); err != nil {
 		return err
 	}
-	set := cluster.SetSettings{Settings: apps.Settings{Placement: body.Placement, Fairness: body.Fairness, By: clientIP(r)}}
+	set := cluster.SetSettings{Settings: apps.Settings{Placement: body.Placement, Fairness: body.Fairness, Preemption: body.Preemption, By: clientIP(r)}}
 	for _, one := range []struct{ path, value, first, second string }{
 		{"/placement", body.Placement, apps.PlaceSpread, apps.PlacePack},
 		{"/fairness", body.Fairness, apps.FairDRF, apps.FairTasks},

@@ -134,7 +134,7 @@ func wireRole(app *apps.App) string {
 func failure(f *apps.Finished) *wire.TaskFailure {
 	state := map[apps.End]string{
 		apps.EndFinished: "TASK_FINISHED", apps.EndFailed: "TASK_FAILED", apps.EndUnhealthy: "TASK_FAILED",
-		apps.EndLost: "TASK_GONE", apps.EndStopped: "TASK_KILLED",
+		apps.EndLost: "TASK_GONE", apps.EndStopped: "TASK_KILLED", apps.EndPreempted: "TASK_KILLED",
 	}[f.End]
 	return &wire.TaskFailure{
 		AppID: string(f.App), Host: address(&f.Instance), Message: f.Message, State: state, TaskID: f.TaskID(),

@@ -61,6 +61,8 @@ type Instance struct {
 	MoveNo   int    `json:"moveNo,omitempty"`   // its turn among those that are being moved
 	Replaces string `json:"replaces,omitempty"` // the instance that is being moved, whose place it takes; empty: none
 
+	Preempted bool `json:"preempted,omitempty"` // it goes to make way for a role below its guarantee
+
 	State       State     `json:"state"`
 	Ready       bool      `json:"ready,omitempty"`       // Running and all checks pass
 	WasReady    bool      `json:"wasReady,omitempty"`    // Ready at least once
@@ -127,6 +129,7 @@ const (
 	EndFailed    End = "failed"    // exit code not 0, or it never came up
 	EndUnhealthy End = "unhealthy" // killed for its health checks
 	EndLost      End = "lost"      // its host or container vanished
+	EndPreempted End = "preempted" // it made way for a role below its guarantee
 )
 
 // A Finished is an instance that is gone, for the history.

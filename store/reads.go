@@ -110,7 +110,7 @@ func (d *DB) Failures(ctx context.Context, app apps.ID, limit int) ([]apps.Failu
 	}
 	var failures []apps.Failure
 	for _, f := range gone {
-		if f.End != apps.EndStopped && len(failures) < limit {
+		if f.End != apps.EndStopped && f.End != apps.EndPreempted && len(failures) < limit {
 			failures = append(failures, apps.Failure{Finished: f, Evidence: evidence[f.ID]})
 		}
 	}

@@ -10,6 +10,10 @@ func TestSettingsSetChangesWhatIsGivenAlone(t *testing.T) {
 	if want := `{"placement":"pack","fairness":"tasks","version":"` + version + `"}`; len(f.bodies) == 0 || f.bodies[len(f.bodies)-1] != want {
 		t.Errorf("want %s, got %q", want, f.bodies)
 	}
+	pacer(t.Context(), "", "settings", "set", "--preemption", "--server", f.url).check(t, 0, "fairness: drf", "")
+	if want := `{"placement":"pack","fairness":"drf","preemption":true,"version":"` + version + `"}`; f.bodies[len(f.bodies)-1] != want {
+		t.Errorf("want %s, got %q", want, f.bodies)
+	}
 	pacer(t.Context(), "", "settings", "set", "--server", f.url).check(t, 2, "", "say what is to be set")
 	pacer(t.Context(), "", "settings", "show", "-o", "json", "--server", f.url).check(t, 0, `"placement": "pack"`, "")
 }

@@ -9,9 +9,10 @@ import (
 )
 
 // place gives hosts to those who wait, once for the whole step: fairness is about
-// everyone. Who was refused is asked for again only when room may have grown. again
-// reports that there may be more to place once all is settled.
-func (s *State) place() (again bool) {
+// everyone. Who was refused is asked for again only when room may have grown; the first
+// time in a step, others may have to make way. again reports that there may be more to
+// place once all is settled.
+func (s *State) place(first bool) (again bool) {
 	if grew := s.board.Grew(); (s.asks || grew) && len(s.waiting) > 0 {
 		s.placeClaimants()
 		asks := make([]placement.Ask, 0, len(s.waiting))
@@ -32,7 +33,8 @@ func (s *State) place() (again bool) {
 				a.refusal = r
 			}
 		}
-		again = s.placeMoved()
+		made := first && s.preempt(refused)
+		again = s.placeMoved() || made
 	}
 	s.asks = again
 	s.tellWaits()

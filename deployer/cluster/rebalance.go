@@ -134,8 +134,8 @@ type balancing struct {
 // and what it ends at gives no reason to begin again.
 func (s *State) planMoves(most int) (plan Rebalanced) {
 	before := s.board.Loads()
-	s.board.Try(func(shift func(placement.Hold, string) placement.Hold) {
-		b := &balancing{s: s, shift: shift, loads: slices.Clone(before), here: map[string][]*instance{}, now: map[*instance]string{}, whole: map[apps.ID]bool{}}
+	s.board.Try(func(try *placement.Trial) {
+		b := &balancing{s: s, shift: try.Shift, loads: slices.Clone(before), here: map[string][]*instance{}, now: map[*instance]string{}, whole: map[apps.ID]bool{}}
 		slices.SortFunc(b.loads, moreLoaded)
 		holds := map[*instance]placement.Hold{}
 		for {

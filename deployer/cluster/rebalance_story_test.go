@@ -27,6 +27,8 @@ func (st *story) doBalance(verb string, args []string) bool {
 			switch key {
 			case "placement":
 				ev.Settings.Placement = value
+			case "preemption":
+				ev.Settings.Preemption = value == "on"
 			case "fairness":
 				ev.Settings.Fairness = value
 			default:

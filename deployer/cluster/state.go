@@ -249,6 +249,9 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 			a.until = later(a.until, in.NotBefore) // reconcile sets the date
 		case apps.Draining, apps.Stopping:
 			it.end = apps.EndStopped
+			if in.Preempted {
+				it.end = apps.EndPreempted
+			}
 		}
 	}
 	s.loadMoves()
@@ -272,8 +275,8 @@ func (s *State) Step(now time.Time, events []Event) (Effects, time.Time) {
 	}
 	s.fireSlots()
 	s.settleAll()
-	for again := true; again; {
-		again = s.place()
+	for first, again := true, true; again; first = false {
+		again = s.place(first)
 		s.settleAll() // what was placed may have moved a deployment
 	}
 	s.write()

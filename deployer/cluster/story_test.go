@@ -40,7 +40,7 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	job … · schedule … · run … · stop …        see jobs_story_test.go
 //	more of hosts, apps and what befalls them  see story_words_test.go
 //	rebalance [dry] [max=3] · rebalance stop
-//	settings placement=pack fairness=tasks     all of them
+//	settings placement=pack fairness=tasks     all of them; preemption=on
 //	later 31s                                  time in which hosts and balancers beat
 //	settle                                     all that starts is ready, all that stops is gone, balancers answer
 //	quiet                                      what comes of the lines above is not told

@@ -109,24 +109,63 @@ func (c *crowd) lift(b *Board, h *host, sign int32) {
 	c.byField = nil
 }
 
-// Try calls f, which may shift instances to other hosts to see what becomes of it, and
-// takes it all back.
-func (b *Board) Try(f func(shift func(from Hold, to string) Hold)) {
-	type shifted struct{ from, to Hold }
-	var all []shifted
+// A Trial changes who holds what, to see what becomes of it.
+type Trial struct {
+	b    *Board
+	done []booking
+}
+
+type booking struct {
+	hold Hold
+	held bool // else it was released
+}
+
+// Try calls f, and takes back all that it did by its trial.
+func (b *Board) Try(f func(t *Trial)) {
+	t := &Trial{b: b}
 	grew := b.grew
-	f(func(from Hold, to string) Hold {
-		next := from
-		next.Host, next.Ports = to, make([]int, len(from.App.Ports))
-		b.Release(from)
-		b.host(to).ports.take(from.App, next.Ports)
-		b.Hold(next)
-		all = append(all, shifted{from, next})
-		return next
-	})
-	for i := len(all) - 1; i >= 0; i-- {
-		b.Release(all[i].to)
-		b.Hold(all[i].from)
-	}
+	f(t)
+	t.Back(0)
 	b.grew = grew
+}
+
+// Hold books what would be held.
+func (t *Trial) Hold(h Hold) {
+	t.b.Hold(h)
+	t.done = append(t.done, booking{h, true})
+}
+
+// Release gives back what would not be held any more.
+func (t *Trial) Release(h Hold) {
+	t.b.Release(h)
+	t.done = append(t.done, booking{h, false})
+}
+
+// Shift books an instance on another host instead of its own; it returns the new hold.
+func (t *Trial) Shift(from Hold, to string) Hold {
+	t.Release(from)
+	return t.Put(from, to)
+}
+
+// Put books on a host what has one or not yet, with ports that are free there.
+func (t *Trial) Put(in Hold, to string) Hold {
+	in.Host, in.Ports = to, make([]int, len(in.App.Ports))
+	t.b.host(to).ports.take(in.App, in.Ports)
+	t.Hold(in)
+	return in
+}
+
+// Mark is where Back leads to.
+func (t *Trial) Mark() int { return len(t.done) }
+
+// Back takes back what was done since the mark, the last first.
+func (t *Trial) Back(mark int) {
+	for i := len(t.done) - 1; i >= mark; i-- {
+		if d := t.done[i]; d.held {
+			t.b.Release(d.hold)
+		} else {
+			t.b.Hold(d.hold)
+		}
+	}
+	t.done = t.done[:mark]
 }
