@@ -261,7 +261,7 @@ func (e *engine) judgeStart(b *box) {
 			}
 		}
 	}
-	if !sum.Fits(e.h.offer.Total) {
+	if !sum.Fits(e.h.most) {
 		w.fail("%s has %+v and runs %+v: %s and %v", e.h.name, e.h.offer.Total, sum, b.Instance, e.running())
 	}
 }

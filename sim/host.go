@@ -17,7 +17,8 @@ type host struct {
 	node   int
 	name   string
 	skew   time.Duration
-	offer  apps.Host // what it is and has
+	offer  apps.Host      // what it is and has
+	most   apps.Resources // the most of each that it ever had
 	up     bool
 	engine *engine
 
@@ -48,6 +49,7 @@ func newHost(w *World, i int) *host {
 	if w.plan.skew > 0 {
 		h.skew = w.between(-w.plan.skew, w.plan.skew)
 	}
+	h.most = h.offer.Total
 	h.engine = &engine{w: w, h: h, up: true, boxes: map[string]*box{}, data: map[string]bool{}}
 	return h
 }

@@ -13,23 +13,23 @@ import (
 const (
 	whyReplaced   = "replaced by a newer version"
 	whyScaledDown = "scaled down"
-	whyMoved      = "moved away from host"
+	whyMoved      = "moved " // away from a host that is drained, or to one that has more room
 )
 
 // What was true before a commit.
 type before struct {
-	steps   map[string]int        // of the running deployments that change
-	left    map[apps.ID]bool      // apps of which the core let a ready instance go, for a deployment's sake
-	made    map[apps.ID]int       // new instances
-	hosts   map[string]bool       // hosts whose books change
-	inForce map[apps.ID]*apps.App // what the apps in left followed
-	passing bool                  // a deployment began and ended: nobody can see what was in force between
-	braked  bool                  // most hosts were lost
+	steps   map[string]int            // of the running deployments that change
+	left    map[apps.ID]bool          // apps of which the core let a ready instance go, for a deployment's sake
+	made    map[apps.ID]int           // new instances
+	hosts   map[string]apps.Resources // hosts that were given something, and how much
+	inForce map[apps.ID]*apps.App     // what the apps in left followed
+	passing bool                      // a deployment began and ended: nobody can see what was in force between
+	braked  bool                      // most hosts were lost
 }
 
 // judgeChanges notes, before a commit is stored, what judge has to look at.
 func (st *store) judgeChanges(c cluster.Changes) before {
-	b := before{steps: map[string]int{}, left: map[apps.ID]bool{}, made: map[apps.ID]int{}, hosts: map[string]bool{}, inForce: map[apps.ID]*apps.App{}, braked: st.braked(0)}
+	b := before{steps: map[string]int{}, left: map[apps.ID]bool{}, made: map[apps.ID]int{}, hosts: map[string]apps.Resources{}, inForce: map[apps.ID]*apps.App{}, braked: st.braked(0)}
 	for i := range c.Deployments {
 		if d := st.deployments[c.Deployments[i].ID]; d != nil {
 			b.steps[d.ID] = d.Step
@@ -49,7 +49,7 @@ func (st *store) judgeChanges(c cluster.Changes) before {
 			}
 		}
 		if in.Host != "" && (old == nil || old.Host == "") {
-			b.hosts[in.Host] = true
+			b.hosts[in.Host] = b.hosts[in.Host].Plus(in.Needs)
 		}
 	}
 	return b
@@ -68,13 +68,15 @@ func (st *store) named(id string, c cluster.Changes) bool {
 // heldBy is the running deployment that has the app, and what its present step does
 // to it.
 func (st *store) heldBy(id apps.ID) (d *apps.Deployment, action apps.ActionKind) {
-	for _, d := range st.deployments {
-		if _, takesPart := d.Old[id]; takesPart {
-			action, _ := d.Action(id)
-			return d, action
+	for _, o := range st.deployments { // of one that names it from before it was made anew, it is not
+		if _, takesPart := o.Old[id]; takesPart && (d == nil || o.Version > d.Version) {
+			d = o
 		}
 	}
-	return nil, ""
+	if d != nil {
+		action, _ = d.Action(id)
+	}
+	return d, action
 }
 
 // held reports whether a running deployment has the app.
@@ -141,11 +143,13 @@ func (st *store) judge(c cluster.Changes, b before) {
 		}
 	}
 	for _, name := range sorted(b.hosts) {
-		st.judgeHost(name)
+		st.judgeHost(name, b.hosts[name])
 	}
 }
 
-func (st *store) judgeHost(name string) {
+// judgeHost looks at a host that was given something: of what that needs it has enough
+// for all. Of other things it may have too little, if it has become smaller.
+func (st *store) judgeHost(name string, given apps.Resources) {
 	h, known := st.hosts[name]
 	if !known {
 		return
@@ -161,9 +165,22 @@ func (st *store) judgeHost(name string) {
 			ports[p] = in.ID
 		}
 	}
-	if !held.Fits(h.Total) {
+	if !needed(held, given).Fits(h.Total) {
 		st.w.fail("host %s: %+v is given of %+v", name, held, h.Total)
 	}
+}
+
+// needed is as much of what is held as is of a kind that is needed.
+func needed(held, needs apps.Resources) apps.Resources {
+	for _, kind := range []struct {
+		held  *int64
+		needs int64
+	}{{&held.CPU, needs.CPU}, {&held.Mem, needs.Mem}, {&held.Disk, needs.Disk}, {&held.GPU, needs.GPU}} {
+		if kind.needs == 0 {
+			*kind.held = 0
+		}
+	}
+	return held
 }
 
 // list is the instances of an app, for people.

@@ -132,7 +132,7 @@ func (st *store) judgeBrake(c *cluster.Changes, b *before, j *judgement) {
 		}
 		staying := 0
 		for _, in := range st.byApp[id] {
-			if in.State < apps.Draining {
+			if in.State < apps.Draining && in.Replaces == "" { // the successor of who moves comes beside it
 				staying++
 			}
 		}
@@ -170,7 +170,7 @@ func (st *store) judgePaused(c *cluster.Changes) {
 			continue
 		}
 		d, _ := st.heldBy(in.App)
-		if d == nil || !d.Paused {
+		if d == nil || !d.Paused || old.Version > d.Version {
 			continue
 		}
 		if _, frozen := d.Frozen[in.App]; frozen && !slices.ContainsFunc(c.Deployments, func(o apps.Deployment) bool { return o.ID == d.ID }) {

@@ -110,6 +110,9 @@ func (st *store) commit(s *server, epoch uint64, c cluster.Changes, j judgement,
 			err = errFenced
 		case applies:
 			st.apply(epoch, c, j)
+			if w.powers != nil && w.powers.coup() {
+				st.holder = nil // another may lead before this one has said a word
+			}
 		}
 		if unknown && err == nil {
 			w.tracef("commit of epoch %d has an unknown outcome (applied: %v)", epoch, applies)

@@ -35,6 +35,7 @@ type World struct {
 	jobs      *jobs // nil: nobody asks for any
 	volumes   *volumes
 	many      *many
+	powers    *powers
 
 	assigned map[string]string // instances that were committed, and to which host
 	started  map[string]string // instances whose container ever ran, and on which host
@@ -158,6 +159,9 @@ func (w *World) begin() {
 	if w.many != nil {
 		w.many.begin()
 	}
+	if w.powers != nil {
+		w.powers.begin()
+	}
 	w.beginFaults()
 }
 
@@ -193,9 +197,18 @@ func (w *World) tracef(format string, args ...any) {
 	}
 }
 
+// asleep is the longest leap forwards of a clock that the core takes for time that went
+// by; after a longer one nobody is held to have been silent meanwhile.
+const asleep = 3 * time.Second
+
 // hurry is how much too early a leader's clock may make it, in a world where clocks
 // leap: a short leap is not known from time that went by.
-func (w *World) hurry() time.Duration { return 0 }
+func (w *World) hurry() time.Duration {
+	if w.powers != nil && w.powers.leap > 0 {
+		return asleep
+	}
+	return 0
+}
 
 func (w *World) mix(x uint64) {
 	w.hash = (w.hash ^ x) * 1099511628211

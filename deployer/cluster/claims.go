@@ -61,7 +61,7 @@ func (s *State) freeClaim(a *app) string {
 func (s *State) bookClaim(c *claim) {
 	if in := s.holder(c); !c.booked && !c.Wipe && (in == nil || in.Host == "") {
 		c.booked = true
-		s.board.Hold(c.hold())
+		s.board.Found(c.hold())
 	}
 }
 

@@ -79,6 +79,33 @@ func TestALetterIsForTheAgentThatWasHeardLast(t *testing.T) {
 	}
 }
 
+// A leader that slept, or whose clock leapt, does not know what it missed meanwhile: not
+// of an engine that was away before, nor of an agent that had said goodbye.
+func TestAPauseOfOursIsNotHeldAgainstWhoWasAwayBefore(t *testing.T) {
+	w := newWorld(t, "h1", "h2")
+	down := w.hosts["h1"].Report
+	down.Revision, down.Down = down.Revision+1, "EOF"
+	w.step(Reported{down}, Left{"h2"})
+	w.now = w.now.Add(time.Minute)
+
+	w.step()
+
+	for name, h := range w.s.hosts {
+		if h.Lost {
+			t.Errorf("host %s is lost: %s", name, h.Message)
+		}
+	}
+	for range 6 {
+		w.now = w.now.Add(time.Second)
+		w.step()
+	}
+	for name, h := range w.s.hosts {
+		if !h.Lost {
+			t.Errorf("host %s was away for six seconds more, and is not lost", name)
+		}
+	}
+}
+
 // An app that is deleted with its last instance in the same step has no row left.
 func TestADeletedAppLeavesNoRow(t *testing.T) {
 	for name, n := range map[string]int{"suspended": 0, "waiting for a host": 2} {

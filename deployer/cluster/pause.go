@@ -35,6 +35,7 @@ func (s *State) foldPause(p Pause) {
 			if a := s.apps[id]; a != nil {
 				if !a.noRoom.IsZero() { // patience begins anew
 					a.noRoom = s.now
+					s.atApp(a, s.now.Add(roomPatience))
 				}
 				s.touch(a)
 			}
@@ -88,10 +89,14 @@ func (s *State) hold(a *app) (ok bool) {
 	if !ok {
 		return false
 	}
-	have := s.frozen(a)
-	s.launch(a, a.spec, want.Current-have.Current)
+	have, room := s.frozen(a), want.Current+want.Old
+	if spec, action := s.inForce(a); action == apps.RestartApplication { // who goes still counts
+		room = spec.LiveMax() - s.count(a, spec, action).live()
+	}
+	n := min(want.Current-have.Current, room)
+	s.launch(a, a.spec, n)
 	if old := a.holder.Old[a.spec.ID]; old != nil {
-		s.launch(a, old, want.Old-have.Old)
+		s.launch(a, old, min(want.Old-have.Old, room-max(n, 0)))
 	}
 	return true
 }

@@ -297,6 +297,11 @@ func (s *State) begin(now time.Time, fx *Effects) {
 	if gap := now.Sub(s.now); gap > asleep && len(s.hosts)+len(s.balancers) > 0 {
 		for _, h := range s.hosts {
 			h.seen = h.seen.Add(gap)
+			for _, since := range []*time.Time{&h.goodbye, &h.down} {
+				if !since.IsZero() {
+					*since = since.Add(gap)
+				}
+			}
 		}
 		for _, b := range s.balancers {
 			b.seen = b.seen.Add(gap)
@@ -411,7 +416,7 @@ func (s *State) settled(in *instance) {
 // settle books an instance on its host and on the board.
 func (s *State) settle(in *instance) {
 	s.hostOf(in.Host, in.Addr).take(in)
-	s.board.Hold(in.hold())
+	s.board.Found(in.hold())
 }
 
 // hostOf is the host of that name; one that only a row of the store names is lost.

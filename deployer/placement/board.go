@@ -59,6 +59,7 @@ type host struct {
 	held  int   // holds that are booked
 	name  string
 	ports ports
+	lacks apps.Resources // for Check: of what it had to give before it became smaller, or before it was found so
 	Offer
 }
 
@@ -81,7 +82,7 @@ func (b *Board) SetHost(o Offer) {
 		b.moveValues(h, o.Host.Zone)
 	}
 	h.ports.setRanges(o.Host.Ports)
-	h.Offer, h.known, h.total = o, true, o.Host.Total
+	h.Offer, h.known, h.total, h.lacks = o, true, o.Host.Total, overdrawn(h.free)
 	h.class = b.classOf(&o.Host)
 	b.count(h, +1)
 	b.relist(h)
@@ -170,8 +171,20 @@ func (b *Board) moveValues(h *host, zone string) {
 	b.stale = true
 }
 
-// Hold books an instance on its host. Instances found on a host are booked even
-// where they do not fit any more: the host's free amount may become negative.
+// Found books an instance that was given its host before. It is booked even where it
+// does not fit any more: the host's free amount may become negative.
+func (b *Board) Found(in Hold) {
+	b.Hold(in)
+	h := b.host(in.Host)
+	h.lacks = overdrawn(h.free)
+}
+
+// overdrawn is what a host lacks of which so much is free.
+func overdrawn(free apps.Resources) apps.Resources {
+	return apps.Resources{CPU: max(0, -free.CPU), Mem: max(0, -free.Mem), Disk: max(0, -free.Disk), GPU: max(0, -free.GPU)}
+}
+
+// Hold books an instance on its host.
 func (b *Board) Hold(in Hold) {
 	h := b.host(in.Host)
 	b.book(h, b.crowd(in.App), b.role(in.Role).app(in.App.ID), in.Needs, in.Ports, 1)

@@ -9,7 +9,7 @@ import (
 )
 
 // Check recomputes the books from what is held and says where they differ; nil
-// when they are true and no host is given more than it has.
+// when they are true and no host is given more than it has, or had when it was given.
 func (b *Board) Check(holds []Hold) error {
 	r := &b.recount
 	r.begin(b)
@@ -178,9 +178,10 @@ func (r *recount) checkHost(h *host) error {
 		return fmt.Errorf("host %s: %d held, free %+v on the board; %d and %+v recomputed", h.name, h.held, h.free, n.n, free)
 	case booked != n.ports || listed != n.ports || h.ports.inUse != n.inUse:
 		return fmt.Errorf("host %s: %d ports (%d, of its own %d) on the board, %d (of its own %d) recomputed", h.name, booked, listed, h.ports.inUse, n.ports, n.inUse)
-	case h.known && !(apps.Resources{}).Fits(h.free):
+	case h.known && !overdrawn(h.free).Fits(h.lacks):
 		return fmt.Errorf("host %s is given more than it has: free %+v", h.name, h.free)
 	}
+	h.lacks = overdrawn(h.free) // it may lack that until it is given back, and no more
 	return nil
 }
 

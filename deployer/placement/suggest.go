@@ -112,6 +112,10 @@ func lower(needs, free apps.Resources) (lowered apps.Resources, cut int64, ok bo
 		if need <= r.free {
 			continue
 		}
+		if need <= 0 { // it is not needed, but so much more is given than there is that the host takes nobody
+			ok = false
+			continue
+		}
 		lack++
 		worst = max(worst, (need-max(r.free, 0))*1000/need)
 		*r.need = r.free

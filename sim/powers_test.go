@@ -1,0 +1,16 @@
+package sim
+
+import (
+	"flag"
+	"testing"
+)
+
+var powerSeeds = flag.Int("powerseeds", 60, "how many histories with powers TestPowers lives")
+
+// TestPowers lives histories in which operators pause, drain and rebalance, clocks leap,
+// hosts change and leaders fall behind their commits, each twice; with -seed only that one.
+func TestPowers(t *testing.T) {
+	if sum := livesWith(t, "powers", *powerSeeds, NewWithPowers, LiveWithPowers); sum.Ended == 0 {
+		t.Error("no deployment ever ended")
+	}
+}
