@@ -53,6 +53,7 @@ type View interface {
 	Claims() []apps.Claim     // ordered by app and age
 	Roles() (roles []deployer.RoleStatus, total apps.Resources)
 	Settings() apps.Settings
+	Callbacks() []apps.Callback // ordered by URL
 	JobView
 }
 

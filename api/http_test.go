@@ -157,7 +157,7 @@ func TestEveryRefusalIsJSONWithAMessage(t *testing.T) {
 		{"DELETE", "/v2/groups/nope", "", nil, 404, "Group '/nope' does not exist"},
 		{"GET", "/v2/queue/a", "", nil, 404, "URI not found: /v2/queue/a"},
 		{"GET", "/v2/plugins/x/y", "", nil, 404, "No plugin with this pluginId: x"},
-		{"GET", "/v2/eventSubscriptions", "", nil, 400, "HTTP callbacks are not enabled on this server: follow the events at /v2/events"},
+		{"POST", "/v2/eventSubscriptions", "", nil, 422, `callbackUrl must be an absolute http or https URL, not ""`},
 		{"GET", "/pacer/v1/hosts/nope", "", nil, 404, "Host 'nope' does not exist"},
 		{"GET", "/pacer/v1/deployments/nope", "", nil, 404, "DeploymentPlan nope does not exist"},
 		{"GET", "/pacer/v1/discovery/nope", "", nil, 404, "App '/nope' does not exist"},

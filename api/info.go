@@ -121,8 +121,3 @@ func (d *door) listPlugins(w http.ResponseWriter, r *http.Request) error {
 func (d *door) noPlugin(w http.ResponseWriter, r *http.Request) {
 	d.refuse(w, r, &httpError{http.StatusNotFound, "No plugin with this pluginId: " + chi.URLParam(r, "id")})
 }
-
-// noCallbacks is Marathon's answer where --event_subscriber http_callback is not set.
-func (d *door) noCallbacks(w http.ResponseWriter, r *http.Request) {
-	d.refuse(w, r, &httpError{http.StatusBadRequest, "HTTP callbacks are not enabled on this server: follow the events at /v2/events"})
-}

@@ -32,8 +32,9 @@ type ledger struct {
 	order       []string // of deployments
 	hosts       map[string]apps.Host
 	claims      map[string]apps.Claim
-	roles       map[string][]apps.Role // newest first
-	settings    []apps.Settings        // newest first
+	callbacks   map[string]apps.Callback // by URL
+	roles       map[string][]apps.Role   // newest first
+	settings    []apps.Settings          // newest first
 	setRoles    map[string]bool
 	waits       map[apps.ID]cluster.Wait
 	services    map[apps.ID]apps.Service
@@ -51,7 +52,8 @@ func newLedger() *ledger {
 	return &ledger{
 		apps: map[apps.ID]*apps.App{}, versions: map[apps.ID][]*apps.App{}, instances: map[string]apps.Instance{},
 		failures: map[apps.ID]apps.Finished{}, gone: map[apps.ID][]apps.Finished{}, evidence: map[string]apps.Evidence{}, deployments: map[string]apps.Deployment{}, hosts: map[string]apps.Host{},
-		claims: map[string]apps.Claim{}, roles: map[string][]apps.Role{}, setRoles: map[string]bool{},
+		callbacks: map[string]apps.Callback{},
+		claims:    map[string]apps.Claim{}, roles: map[string][]apps.Role{}, setRoles: map[string]bool{},
 		waits: map[apps.ID]cluster.Wait{}, services: map[apps.ID]apps.Service{}, listeners: map[chan apps.Notice]bool{},
 		leader: deployer.Leader{Name: "s1", URL: "http://10.0.0.1:8080", Epoch: 7, Self: true},
 	}
@@ -105,6 +107,12 @@ func (l *ledger) keep(fx cluster.Effects) {
 	}
 	if fx.Save.Settings != nil {
 		l.settings = append([]apps.Settings{*fx.Save.Settings}, l.settings...)
+	}
+	for _, url := range fx.Save.GoneCallbacks {
+		delete(l.callbacks, url)
+	}
+	for _, row := range fx.Save.Callbacks {
+		l.callbacks[row.URL] = row
 	}
 	for _, name := range fx.Save.GoneRoles {
 		delete(l.setRoles, name)
@@ -383,6 +391,12 @@ func (l *ledger) Roles() (list []deployer.RoleStatus, total apps.Resources) {
 }
 
 // Settings are the newest that were stored.
+func (l *ledger) Callbacks() []apps.Callback {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.SortedFunc(maps.Values(l.callbacks), func(a, b apps.Callback) int { return cmp.Compare(a.URL, b.URL) })
+}
+
 func (l *ledger) Settings() apps.Settings {
 	l.mu.Lock()
 	defer l.mu.Unlock()

@@ -28,7 +28,7 @@ var update = flags.Bool("update", false, "write the schemas of openapi.yaml anew
 var described = []any{
 	wire.App{}, wire.Pod{}, wire.PodStatus{}, wire.PodInstance{}, wire.AppInfo{}, wire.Apps{}, wire.OneApp{}, wire.Versions{}, wire.DeploymentResult{}, wire.Tasks{}, wire.OneTask{}, wire.TaskIDs{},
 	wire.Deployment{}, wire.Queue{}, wire.Info{}, wire.Leader{}, wire.Plugins{}, wire.Error{}, wire.Message{}, wire.GroupInfo{}, wire.GroupUpdate{}, wire.GroupSteps{},
-	wire.Hosts{}, wire.HostUpdate{}, wire.Discovered{}, wire.DeploymentStatus{}, wire.DeploymentList{}, wire.LeaderInfo{}, wire.Forecast{},
+	wire.Callbacks{}, wire.CallbackEvent{}, wire.Hosts{}, wire.HostUpdate{}, wire.Discovered{}, wire.DeploymentStatus{}, wire.DeploymentList{}, wire.LeaderInfo{}, wire.Forecast{},
 	wire.FailureList{}, wire.EndedTasks{}, wire.Routes{}, wire.Explanation{}, wire.Volumes{},
 	wire.Roles{}, wire.RoleUpdate{}, wire.RoleDetail{}, wire.Decisions{},
 	wire.ClusterSettings{}, wire.SettingsUpdate{}, wire.RebalanceRequest{}, wire.Rebalance{}, wire.Moving{},

@@ -164,7 +164,7 @@ func (d *description) judge(t testing.TB, pointer, what, body string) {
 }
 
 // undescribed are not part of the API.
-var undescribed = []string{"/", "/ui", "/ui/*", "/openapi", "/v2/plugins/{id}", "/v2/plugins/{id}/*", "/v2/eventSubscriptions"}
+var undescribed = []string{"/", "/ui", "/ui/*", "/openapi", "/v2/plugins/{id}", "/v2/plugins/{id}/*"}
 
 func TestOpenAPIKnowsEveryRoute(t *testing.T) {
 	d, err := describe()

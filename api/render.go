@@ -123,7 +123,12 @@ var renderers = map[string]func(event, *apps.Notice, bool){
 		deploymentEnd(f, n, light)
 		f["reason"] = n.Message
 	},
+	"subscribe_event": callbackEvent, "unsubscribe_event": callbackEvent,
 	"app_terminated_event": func(f event, n *apps.Notice, _ bool) { f["appId"] = string(n.App) },
+}
+
+func callbackEvent(f event, n *apps.Notice, _ bool) {
+	f["clientIp"], f["callbackUrl"] = n.ClientIP, n.Message
 }
 
 func podEvent(f event, n *apps.Notice, _ bool) { f["clientIp"], f["uri"] = n.ClientIP, n.URI }

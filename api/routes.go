@@ -61,7 +61,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/v2/queue/*", d.queuePath)
 		router.HandleFunc("/v2/info", d.resource(methods{"GET": d.getInfo}))
 		router.HandleFunc("/v2/leader", d.resource(methods{"GET": d.getLeader, "DELETE": d.abdicate}))
-		router.HandleFunc("/v2/eventSubscriptions", d.noCallbacks)
+		router.HandleFunc("/v2/eventSubscriptions", d.resource(methods{"GET": d.listCallbacks, "POST": d.subscribe(true), "DELETE": d.subscribe(false)}))
 		router.HandleFunc("/v2/plugins", d.resource(methods{"GET": d.listPlugins}))
 		router.HandleFunc("/v2/plugins/{id}", d.noPlugin)
 		router.HandleFunc("/v2/plugins/{id}/*", d.noPlugin)

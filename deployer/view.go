@@ -32,6 +32,7 @@ type View struct {
 	roles      map[string]apps.Role
 	tallies    map[string]*tally // by role
 	settings   apps.Settings
+	callbacks  map[string]apps.Callback // by URL
 
 	affecting map[apps.ID][]string // running deployments that have a part for an app, sorted
 	order     []*appView           // all of apps, by id
@@ -60,7 +61,7 @@ func newView(stored cluster.Stored) *View {
 	for i, in := range stored.Instances {
 		instances[i] = &in // on its own, so that it does not keep the others in memory
 	}
-	v.fold(cluster.Changes{Apps: stored.Apps, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles, Settings: &stored.Settings})
+	v.fold(cluster.Changes{Apps: stored.Apps, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles, Callbacks: stored.Callbacks, Settings: &stored.Settings})
 	return v
 }
 
@@ -150,6 +151,7 @@ func (v *View) fold(c cluster.Changes) {
 	for _, name := range c.GoneRoles {
 		delete(v.roles, name)
 	}
+	v.foldCallbacks(&c)
 	if c.Settings != nil {
 		v.settings = *c.Settings
 	}

@@ -95,6 +95,7 @@ var (
 	claimsTable      = newTable("claims", 1, "id", "app", "host", "doc")
 	answersTable     = newTable("answers", 1, "id", "at#", "doc")
 	rolesTable       = newTable("roles", 1, "name", "doc")
+	callbacksTable   = newTable("callbacks", 1, "url", "doc")
 	roleVersions     = newTable("role_versions", 2, "name", "version#", "doc")
 	eventsTable      = newTable("events", 0, "seq#", "at#", "type", "doc")
 )
@@ -176,6 +177,8 @@ func plan(c *cluster.Changes) ([]write, error) {
 	}
 	p.drop("roles", "name", c.GoneRoles)
 	p.putSettings(c)
+	p.drop("callbacks", "url", c.GoneCallbacks)
+	putAll(&p, callbacksTable, c.Callbacks, func(c apps.Callback) string { return c.URL }, func(c apps.Callback) []any { return []any{c.URL} })
 	p.drop("answers", "id", c.GoneAnswers)
 	putAll(&p, answersTable, c.Answers, func(a apps.Answer) string { return a.Key },
 		func(a apps.Answer) []any { return []any{a.Key, a.At.UnixMilli()} })

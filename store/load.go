@@ -62,6 +62,9 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Roles, err = readAll[apps.Role](ctx, tx, `SELECT doc FROM roles ORDER BY name`); err != nil {
 		return s, err
 	}
+	if s.Callbacks, err = readAll[apps.Callback](ctx, tx, `SELECT doc FROM callbacks ORDER BY url`); err != nil {
+		return s, err
+	}
 	if s.Settings, err = loadSettings(ctx, tx); err != nil {
 		return s, err
 	}

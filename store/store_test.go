@@ -111,13 +111,15 @@ func everything() cluster.Changes {
 	job.ID, run.ID, run.Job = "nightly.backup", "20260105000000abcde", "nightly.backup"
 	answer := filled[apps.Answer](&f)
 	answer.Key = "a key"
+	callback := filled[apps.Callback](&f)
+	callback.URL = "http://127.0.0.1/events"
 	claim.ID, claim.App, claim.Host = in.ID, in.App, in.Host
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
 	return cluster.Changes{
 		Apps: []*apps.App{&app}, Instances: []*apps.Instance{&in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
 		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim}, Roles: []apps.Role{role},
-		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run}, Answers: []apps.Answer{answer}, Settings: &settings,
+		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run}, Answers: []apps.Answer{answer}, Settings: &settings, Callbacks: []apps.Callback{callback},
 		Notices: cluster.NoticesOf(first, second), Serial: 7,
 	}
 }
@@ -136,7 +138,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 
 		diff(t, "loaded", cluster.Stored{
 			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: []apps.Instance{*c.Instances[0]},
-			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers, Settings: *c.Settings,
+			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers, Settings: *c.Settings, Callbacks: c.Callbacks,
 		}, load(t, d))
 		ctx := t.Context()
 		diff(t, "versions", []apps.Version{c.Apps[0].Version}, must(d.Versions(ctx, "/shop/web"))(t))
@@ -217,7 +219,7 @@ func TestRowsThatFallOut(t *testing.T) {
 		dep.State, dep.Ended = apps.DeploymentCancelled, end.At
 
 		commit(t, d, l, cluster.Changes{Finished: []apps.Finished{end}, Deployments: []apps.Deployment{dep}, GoneHosts: []string{"h1", "h2"},
-			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}, GoneAnswers: []string{"a key", "unknown"}})
+			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}, GoneAnswers: []string{"a key", "unknown"}, GoneCallbacks: []string{c.Callbacks[0].URL, "unknown"}})
 
 		s := load(t, d)
 		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs, Settings: *c.Settings}, s)

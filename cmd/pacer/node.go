@@ -212,6 +212,8 @@ func (n *node) openAPI() {
 	if n.dns != nil {
 		handler = withMesosDNS(handler, n.dns.HTTP())
 	}
+	courier := &api.Courier{Deployer: api.FromDeployer(n.deployer), Reader: n.db, Log: n.log}
+	n.serve = append(n.serve, courier.Run)
 	server := api.NewServer(handler)
 	n.serve = append(n.serve, func(ctx context.Context) error { return serveHTTP(ctx, server, l) })
 	n.list.ok("api", "http://%s  Marathon's REST API at /v2, metrics at /metrics", l.Addr())

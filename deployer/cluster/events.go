@@ -162,18 +162,21 @@ type Changes struct {
 	GoneClaims  []string
 	Roles       []apps.Role // set
 	GoneRoles   []string
-	Settings    *apps.Settings // set; nil: they are as they were
-	Answers     []apps.Answer  // after GoneAnswers: a key may be used anew
-	GoneAnswers []string
-	Notices     Notices // the first follows the last stored one
-	Serial      uint64  // of the newest instance; 0 where it did not change
+	// Callbacks come after GoneCallbacks: one may go and come again.
+	Callbacks     []apps.Callback
+	GoneCallbacks []string
+	Settings      *apps.Settings // set; nil: they are as they were
+	Answers       []apps.Answer  // after GoneAnswers: a key may be used anew
+	GoneAnswers   []string
+	Notices       Notices // the first follows the last stored one
+	Serial        uint64  // of the newest instance; 0 where it did not change
 }
 
 // Empty reports whether there is nothing to store.
 func (c *Changes) Empty() bool {
 	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
 		len(c.Evidence) == 0 && len(c.Jobs) == 0 && len(c.GoneJobs) == 0 && len(c.Runs) == 0 && len(c.GoneRuns) == 0 &&
-		len(c.Claims) == 0 && len(c.GoneClaims) == 0 && len(c.Roles) == 0 && len(c.GoneRoles) == 0 && c.Settings == nil &&
+		len(c.Claims) == 0 && len(c.GoneClaims) == 0 && len(c.Roles) == 0 && len(c.GoneRoles) == 0 && len(c.Callbacks) == 0 && len(c.GoneCallbacks) == 0 && c.Settings == nil &&
 		len(c.Answers) == 0 && len(c.GoneAnswers) == 0 &&
 		len(c.Deployments) == 0 && len(c.Hosts) == 0 && len(c.GoneHosts) == 0 && c.Notices.Len() == 0 && c.Serial == 0
 }
@@ -193,6 +196,7 @@ type Stored struct {
 	Claims      []apps.Claim
 	Roles       []apps.Role
 	Settings    apps.Settings
+	Callbacks   []apps.Callback
 	Answers     []apps.Answer // oldest first
 
 	DeploymentsMax int // running at once; not stored: whoever loads sets it; 0: 100, Marathon's default

@@ -53,6 +53,10 @@ func (s *State) fold(ev Event) {
 		s.foldServing(ev.Serving)
 	case SetRole:
 		s.foldSetRole(ev)
+	case Subscribe:
+		s.foldSubscribe(ev)
+	case CallbackCut:
+		s.foldCallbackCut(ev)
 	case DropRole:
 		s.foldDropRole(ev)
 	case SetSettings:

@@ -79,15 +79,16 @@ type State struct {
 	claims    map[string]*claim
 	roles     map[string]apps.Role // that were set
 	settings  apps.Settings
-	folders   map[apps.ID]int      // how many apps are below a group
-	waited    []*app               // what they wait for may have changed, each once
-	many      bool                 // this step makes many instances
-	slots     []apps.Instance      // then, room for copies to come
-	rooms     []instance           // and for instances
-	reports   uint64               // full reports so far
-	written   uint64               // assignments so far
-	held      []placement.Hold     // room for Check
-	moving    map[string]*instance // that have MoveTo, by id
+	callbacks map[string]apps.Callback // by URL
+	folders   map[apps.ID]int          // how many apps are below a group
+	waited    []*app                   // what they wait for may have changed, each once
+	many      bool                     // this step makes many instances
+	slots     []apps.Instance          // then, room for copies to come
+	rooms     []instance               // and for instances
+	reports   uint64                   // full reports so far
+	written   uint64                   // assignments so far
+	held      []placement.Hold         // room for Check
+	moving    map[string]*instance     // that have MoveTo, by id
 
 	dueJobs     map[apps.JobID]*job // a schedule may be due, or a dependency have succeeded
 	changedJobs map[apps.JobID]*job
@@ -205,6 +206,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 	}
 	s.folders = s.seats()
 	s.loadRoles(stored.Roles)
+	s.loadCallbacks(stored.Callbacks)
 	s.apply(stored.Settings)
 	s.loadAnswers(stored.Answers)
 	s.loadJobs(stored)
