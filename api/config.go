@@ -39,6 +39,8 @@ type View interface {
 	Revision(id apps.ID) uint64
 	AppsRevision() uint64
 	Revisions() []deployer.AppRevision // ordered by id
+	// Changes are what changed after a revision of all apps; ok: nothing else did.
+	Changes(since uint64) (changed []deployer.AppChange, now uint64, ok bool)
 	InstancesOf(id apps.ID) []apps.Instance
 	Instance(id string) (apps.Instance, bool)
 	Deployments() []apps.Deployment // running, oldest first

@@ -249,6 +249,9 @@ func (l *ledger) AppsRevision() uint64 {
 	return l.revision
 }
 
+// Changes are not kept.
+func (l *ledger) Changes(uint64) ([]deployer.AppChange, uint64, bool) { return nil, 0, false }
+
 func (l *ledger) Revisions() (list []deployer.AppRevision) {
 	revision := l.AppsRevision()
 	for _, app := range l.Apps() {

@@ -18,7 +18,7 @@ type rollKey struct {
 
 // A roll is a list of all apps as it was rendered, kept so that a change costs what
 // changed. Each app's piece of it holds while the app has its revision; the pieces are
-// compressed in sheets of some sixty, and only the sheets with a change again.
+// compressed in sheets of some thirty, and only the sheets with a change again.
 type roll struct {
 	mu       sync.Mutex // held while it is brought up to date: who asks meanwhile waits and shares
 	revision uint64     // of the View's apps
@@ -106,7 +106,7 @@ func (p *page) entries(yield func(*entry) bool) {
 var comma = newPart([]byte(","))
 
 const (
-	sheetMean = 64  // entries
+	sheetMean = 32  // entries
 	sheetMax  = 256 //
 )
 
@@ -136,30 +136,83 @@ func (r *roll) at(v View, l listing) (*page, error) {
 	if r.page != nil && r.revision == revision {
 		return r.page, nil
 	}
-	known := map[apps.ID]*sheet{} // by their first app
-	var old []entry
-	for _, s := range r.sheets {
-		known[s.entries[0].app.ID] = s
-		old = append(old, s.entries...)
-	}
-	fresh := matched(v.Revisions(), old)
 	var sheets []*sheet
-	for len(fresh) > 0 {
-		n := 1
-		for n < len(fresh) && n < sheetMax && !fresh[n-1].last && (l.apart == nil || !l.apart(fresh[n-1].app, fresh[n].app)) {
-			n++
+	var err error
+	if changed, now, ok := v.Changes(r.revision); ok && len(r.sheets) > 0 {
+		revision = now
+		sheets, err = mended(r.sheets, changed, l)
+	} else {
+		var old []entry
+		for _, s := range r.sheets {
+			old = append(old, s.entries...)
 		}
-		s := known[fresh[0].app.ID]
-		if s == nil || !s.has(fresh[:n]) {
-			var err error
-			if s, err = newSheet(fresh[:n], l.render); err != nil {
-				return nil, err
-			}
-		}
-		sheets, fresh = append(sheets, s), fresh[n:]
+		sheets, err = l.cut(matched(v.Revisions(), old))
+	}
+	if err != nil {
+		return nil, err
 	}
 	r.sheets, r.revision, r.page = sheets, revision, pageOf(sheets, l.head, l.tail)
 	return r.page, nil
+}
+
+// cut makes sheets of entries.
+func (l *listing) cut(entries []entry) (sheets []*sheet, err error) {
+	for len(entries) > 0 {
+		n := 1
+		for n < len(entries) && n < sheetMax && !entries[n-1].last && (l.apart == nil || !l.apart(entries[n-1].app, entries[n].app)) {
+			n++
+		}
+		s, err := newSheet(entries[:n], l.render)
+		if err != nil {
+			return nil, err
+		}
+		sheets, entries = append(sheets, s), entries[n:]
+	}
+	return sheets, nil
+}
+
+// mended replaces the sheets that changes are on. Both are ordered by id.
+func mended(old []*sheet, changed []deployer.AppChange, l listing) (sheets []*sheet, err error) {
+	sheets = make([]*sheet, 0, len(old)+1)
+	for i, s := range old {
+		n := len(changed)
+		if i+1 < len(old) {
+			next := old[i+1].entries[0].app.ID
+			n = 0
+			for n < len(changed) && changed[n].ID < next {
+				n++
+			}
+		}
+		if n == 0 {
+			sheets = append(sheets, s)
+			continue
+		}
+		some, err := l.cut(merged(s.entries, changed[:n]))
+		if err != nil {
+			return nil, err
+		}
+		sheets, changed = append(sheets, some...), changed[n:]
+	}
+	return sheets, nil
+}
+
+// merged is entries with the changes to them.
+func merged(old []entry, changed []deployer.AppChange) []entry {
+	out := make([]entry, 0, len(old)+len(changed))
+	for len(old)+len(changed) > 0 {
+		if len(changed) == 0 || len(old) > 0 && old[0].app.ID < changed[0].ID {
+			out, old = append(out, old[0]), old[1:]
+			continue
+		}
+		c := changed[0]
+		if len(old) > 0 && old[0].app.ID == c.ID {
+			old = old[1:]
+		}
+		if changed = changed[1:]; c.App != nil {
+			out = append(out, entry{app: c.App, revision: c.Revision, last: endsSheet(c.ID)})
+		}
+	}
+	return out
 }
 
 // matched takes over the pieces of old entries that still hold; both lists are ordered
@@ -181,11 +234,6 @@ func matched(now []deployer.AppRevision, old []entry) []entry {
 		fresh = append(fresh, e)
 	}
 	return fresh
-}
-
-// has reports whether the sheet is these entries, in the same revisions.
-func (s *sheet) has(entries []entry) bool {
-	return slices.EqualFunc(s.entries, entries, func(a, b entry) bool { return a.app.ID == b.app.ID && a.revision == b.revision })
 }
 
 func newSheet(entries []entry, render func(*apps.App) ([]byte, error)) (*sheet, error) {

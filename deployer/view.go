@@ -39,6 +39,10 @@ type View struct {
 	now       uint64               // the revision of what is being folded
 	appsRev   uint64               // of the newest change to any app
 	placesRev uint64               // of the newest change of where hosts are
+
+	changed     []change // to apps, oldest first
+	changedFrom uint64   // of changes after this revision, all are there
+	waiting     map[apps.ID]*appView
 }
 
 type appView struct {
@@ -55,13 +59,14 @@ func newView(stored cluster.Stored) *View {
 		apps: map[apps.ID]*appView{}, instances: map[string]*apps.Instance{},
 		running: map[string]apps.Deployment{}, ended: map[string]apps.Deployment{}, hosts: map[string]apps.Host{}, services: map[apps.ID]apps.Service{},
 		jobs: map[apps.JobID]*apps.Job{}, runs: map[apps.JobID]map[string]apps.Run{}, runJobs: map[string]apps.JobID{},
-		claims: map[string]apps.Claim{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{}, affecting: map[apps.ID][]string{},
+		claims: map[string]apps.Claim{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{}, affecting: map[apps.ID][]string{}, waiting: map[apps.ID]*appView{},
 	}
 	instances := make([]*apps.Instance, len(stored.Instances))
 	for i, in := range stored.Instances {
 		instances[i] = &in // on its own, so that it does not keep the others in memory
 	}
 	v.fold(cluster.Changes{Apps: stored.Apps, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles, Callbacks: stored.Callbacks, Settings: &stored.Settings})
+	v.changed, v.changedFrom = nil, v.now
 	return v
 }
 
@@ -72,6 +77,9 @@ func (v *View) apply(fx cluster.Effects) {
 	for _, w := range fx.Waits {
 		if a := v.apps[w.App]; a != nil {
 			a.wait = w
+			if delete(v.waiting, w.App); w.Waiting > 0 {
+				v.waiting[w.App] = a
+			}
 		}
 	}
 	for _, s := range fx.Serve {
@@ -115,6 +123,7 @@ func (v *View) fold(c cluster.Changes) {
 	}
 	for _, id := range c.GoneApps {
 		delete(v.apps, id)
+		delete(v.waiting, id)
 		v.unseat(id)
 	}
 	for _, d := range c.Deployments {
@@ -284,8 +293,8 @@ func (v *View) Waits() []cluster.Wait {
 	v.mu.RLock()
 	defer v.mu.RUnlock()
 	var out []cluster.Wait
-	for _, a := range v.apps {
-		if a.wait.Waiting > 0 && (a.spec == nil || a.spec.Run == "") {
+	for _, a := range v.waiting {
+		if a.spec == nil || a.spec.Run == "" {
 			out = append(out, a.wait)
 		}
 	}

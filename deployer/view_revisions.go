@@ -1,6 +1,7 @@
 package deployer
 
 import (
+	"maps"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -51,8 +52,61 @@ func (v *View) Revisions() []AppRevision {
 	return out
 }
 
+// An AppChange is an app in which something changed; nil: there is none of that id now.
+type AppChange struct {
+	ID apps.ID
+	AppRevision
+}
+
+// changesMax is how many changes a View remembers at least, once there were so many.
+const changesMax = 4096
+
+// Changes are the apps, ordered by id, that changed after a revision of all apps, and the
+// one of now. ok is false when that is too long ago, or of another term, or when all have
+// changed: then ask for Revisions.
+func (v *View) Changes(since uint64) (changed []AppChange, now uint64, ok bool) {
+	v.mu.RLock()
+	defer v.mu.RUnlock()
+	if since < v.changedFrom || since < v.placesRev {
+		return nil, 0, false
+	}
+	ids := map[apps.ID]bool{}
+	for i := len(v.changed) - 1; i >= 0 && v.changed[i].revision > since; i-- {
+		ids[v.changed[i].app] = true
+	}
+	for _, id := range slices.Sorted(maps.Keys(ids)) {
+		c := AppChange{ID: id}
+		if a := v.apps[id]; a.users() {
+			c.AppRevision = AppRevision{a.spec, max(a.rev, v.placesRev)}
+		}
+		changed = append(changed, c)
+	}
+	return changed, v.appsRev, true
+}
+
+type change struct {
+	revision uint64
+	app      apps.ID
+}
+
 // touch says that something of the app changed.
-func (v *View) touch(a *appView) { a.rev, v.appsRev = v.now, v.now }
+func (v *View) touch(a *appView) {
+	a.rev = v.now
+	v.note(a.id)
+}
+
+// note remembers which app changed, and when.
+func (v *View) note(id apps.ID) {
+	v.appsRev = v.now
+	if n := len(v.changed); n > 0 && v.changed[n-1] == (change{v.now, id}) {
+		return
+	}
+	if len(v.changed) == 2*changesMax {
+		v.changedFrom = v.changed[changesMax-1].revision
+		v.changed = v.changed[:copy(v.changed, v.changed[changesMax:])]
+	}
+	v.changed = append(v.changed, change{v.now, id})
+}
 
 // seat puts a new app into the order.
 func (v *View) seat(a *appView) {
@@ -64,7 +118,7 @@ func (v *View) seat(a *appView) {
 func (v *View) unseat(id apps.ID) {
 	if i, found := slices.BinarySearchFunc(v.order, id, byAppID); found {
 		v.order = slices.Delete(v.order, i, i+1)
-		v.appsRev = v.now
+		v.note(id)
 	}
 }
 
