@@ -268,7 +268,10 @@ func (w *world) compare(ctx context.Context, s scope, r reading) (row, error) {
 			if err != nil {
 				return err
 			}
-			return c.do(request("PUT", "/v2/apps"+benchID(round), body))
+			if err := c.do(request("PUT", "/v2/apps"+benchID(round), body)); err != nil {
+				return err
+			}
+			return w.idle(ctx) // its restart would take the CPU from both
 		}
 		if err := change(); err != nil {
 			return row{}, err

@@ -103,7 +103,7 @@ func (l *listener) lag(from uint64, dates []time.Time) (lag samples, err error) 
 func (w *world) streams(ctx context.Context, s scope) (table, error) {
 	t := table{
 		Title: fmt.Sprintf("%d subscribers of /v2/events", s.subscribers),
-		Head:  []string{"", "events", "delivered", "p50", "p99", "slowest", "memory per subscriber"},
+		Head:  []string{"", "events", "delivered", "p50", "p99", "slowest", "CPU per delivery, all in all", "memory per subscriber"},
 		Notes: []string{"From the date of the event, when the core decided, until it is at the subscriber: the commit is in it. Memory is heap and stacks of this process, the subscriber's own side included; a bare handler that holds as many connections open takes what is said beside it."},
 	}
 	bare, err := bareStreams(s.subscribers)
@@ -133,7 +133,9 @@ func (w *world) streams(ctx context.Context, s scope) (table, error) {
 				return t, err
 			}
 		}
+		cpu := cpuOf()
 		lag, events, err := w.broadcast(ctx, s, all, stuck)
+		cpu = cpuOf() - cpu
 		if err != nil {
 			return t, err
 		}
@@ -142,7 +144,7 @@ func (w *world) streams(ctx context.Context, s scope) (table, error) {
 			what = fmt.Sprintf("and %d more that do not read", stuck)
 		}
 		t.Rows = append(t.Rows, row{
-			Cells:   []string{what, fmt.Sprint(events), fmt.Sprint(len(lag)), short(lag.at(0.5)), short(lag.at(0.99)), short(lag.at(1)), fmt.Sprintf("%.0f KiB (bare: %.0f KiB)", each/1024, bare/1024)},
+			Cells:   []string{what, fmt.Sprint(events), fmt.Sprint(len(lag)), short(lag.at(0.5)), short(lag.at(0.99)), short(lag.at(1)), fmt.Sprintf("%.1f µs", us(cpu)/float64(max(len(lag), 1))), fmt.Sprintf("%.0f KiB (bare: %.0f KiB)", each/1024, bare/1024)},
 			Samples: map[string][]float64{"p50": {lag.at(0.5).Seconds() * 1000}, "p99": {lag.at(0.99).Seconds() * 1000}},
 		})
 	}
@@ -259,6 +261,7 @@ func bareStreams(n int) (float64, error) {
 // memory is what this process has on its heap and stacks, in bytes.
 func memory() float64 {
 	runtime.GC()
+	runtime.GC() // what the first one found is free now
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return float64(m.HeapAlloc + m.StackInuse)
