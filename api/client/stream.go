@@ -148,17 +148,30 @@ func readEvents(r io.Reader, alive func(), each func(wire.Event) error) error {
 // instance: the last tail lines of each (0: all), then with follow what comes, of
 // new instances too, until ctx ends.
 func (c *Client) AppLogs(ctx context.Context, id string, tail int, follow bool, out io.Writer) error {
-	return c.copyLogs(ctx, path("/pacer/v1/apps", id, "logs"), tail, follow, out)
+	return c.copyLogs(ctx, path("/pacer/v1/apps", id, "logs"), "", tail, follow, out)
 }
 
 // TaskLogs copies what one instance prints. id may be a task's or an instance's.
 func (c *Client) TaskLogs(ctx context.Context, id string, tail int, follow bool, out io.Writer) error {
-	return c.copyLogs(ctx, path("/pacer/v1/logs", id), tail, follow, out)
+	return c.copyLogs(ctx, path("/pacer/v1/logs", id), "", tail, follow, out)
 }
 
-func (c *Client) copyLogs(ctx context.Context, path string, tail int, follow bool, out io.Writer) error {
+// PodLogs copies what the containers of a pod print, or, each where it is not empty,
+// those of one instance or of one name.
+func (c *Client) PodLogs(ctx context.Context, id, instance, container string, tail int, follow bool, out io.Writer) error {
+	at := path("/pacer/v1/apps", id, "logs")
+	if instance != "" {
+		at = path("/pacer/v1/logs", instance)
+	}
+	return c.copyLogs(ctx, at, container, tail, follow, out)
+}
+
+func (c *Client) copyLogs(ctx context.Context, path, container string, tail int, follow bool, out io.Writer) error {
 	q := flags("follow", follow)
 	q.Set("tail", strconv.Itoa(tail))
+	if container != "" {
+		q.Set("container", container)
+	}
 	req, err := c.request(ctx, http.MethodGet, path, q, nil)
 	if err != nil {
 		return err

@@ -88,6 +88,42 @@ func body(t *rapid.T) map[string]any {
 		b["networks"] = []any{map[string]any{"name": "blue"}}
 		b["container"] = map[string]any{"type": "MESOS", "docker": map[string]any{"image": "i"}, "portMappings": []any{map[string]any{"containerPort": 80}}}
 	}
+	maybe("resourceLimits", func() any {
+		limits := map[string]any{}
+		if rapid.Bool().Draw(t, "limits cpus") {
+			limits["cpus"] = rapid.SampledFrom([]any{"unlimited", 6.5, 100}).Draw(t, "cpus limit")
+		}
+		if rapid.Bool().Draw(t, "limits mem") {
+			limits["mem"] = rapid.SampledFrom([]any{"unlimited", 2e6, 1e6 + 0.5}).Draw(t, "mem limit")
+		}
+		return limits
+	})
+	maybe("acceptedResourceRoles", func() any { return []string{"*"} })
+	maybe("executorResources", func() any { return map[string]any{"cpus": 0.2, "mem": 64} })
+	maybe("residency", func() any { return map[string]any{"taskLostBehavior": "RELAUNCH_AFTER_TIMEOUT"} })
+	if box, docker := b["container"].(map[string]any); docker {
+		if rapid.Bool().Draw(t, "has linuxInfo") {
+			box["linuxInfo"] = rapid.SampledFrom([]map[string]any{
+				{}, {"seccomp": map[string]any{"unconfined": true}}, {"ipcInfo": map[string]any{"mode": "SHARE_PARENT"}},
+				{"seccomp": map[string]any{"unconfined": false}, "ipcInfo": map[string]any{"mode": "PRIVATE", "shmSize": 64}},
+			}).Draw(t, "linuxInfo")
+		}
+	} else {
+		maybe("check", func() any {
+			return rapid.SampledFrom([]map[string]any{
+				{"http": map[string]any{"path": "/x", "scheme": "HTTPS"}}, {"tcp": map[string]any{}, "intervalSeconds": 0},
+				{"exec": map[string]any{"command": map[string]any{"argv": []string{"a b", "c'd"}}}, "delaySeconds": 0},
+			}).Draw(t, "check")
+		})
+		maybe("fetch", func() any {
+			return []any{map[string]any{"uri": "http://h/a.tgz", "extract": rapid.Bool().Draw(t, "extract"), "cache": rapid.Bool().Draw(t, "cache"), "destPath": "x/y"}}
+		})
+	}
+	if _, named := b["portDefinitions"]; named {
+		maybe("readinessChecks", func() any {
+			return []any{map[string]any{"portName": "http", "preserveLastResponse": rapid.Bool().Draw(t, "preserve"), "httpStatusCodesForReady": []int{200, 302}}}
+		})
+	}
 	maybe("healthChecks", func() any {
 		return rapid.SliceOfN(rapid.SampledFrom([]map[string]any{
 			{}, {"protocol": "TCP", "portIndex": 0}, {"protocol": "COMMAND", "command": map[string]any{"value": "true"}},

@@ -45,7 +45,21 @@ func podCommand(f *clientFlags) *cobra.Command {
 		}
 		return s.PutPod(ctx, b.id, b.json, force)
 	})
-	return noun("pod", "Pods: containers that share a host, a network and their end", list, show, apply, remove)
+	return noun("pod", "Pods: containers that share a host, a network and their end", list, show, apply, remove, podLogs(f))
+}
+
+func podLogs(f *clientFlags) *cobra.Command {
+	var tail int
+	var follow bool
+	var instance, container string
+	cmd := f.verb("logs POD", "Print what the pod's containers print", cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
+		return quietly(ctx, follow, s.PodLogs(ctx, args[0], instance, container, tail, follow, s.out))
+	})
+	cmd.Flags().IntVar(&tail, "tail", 100, "the last lines only; 0: all")
+	cmd.Flags().BoolVarP(&follow, "follow", "f", false, "go on with what comes")
+	cmd.Flags().StringVar(&instance, "instance", "", "of one instance only")
+	cmd.Flags().StringVar(&container, "container", "", "of the containers of that name only")
+	return cmd
 }
 
 // podChange is a verb of one argument that starts a deployment.
