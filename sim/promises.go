@@ -71,6 +71,16 @@ func (h *word) take(r *apps.Report, now time.Duration) {
 	}
 }
 
+// judgeHosts looks at the hosts that a step counts as lost.
+func (t *term) judgeHosts(c *cluster.Changes) (worry string) {
+	for i := range c.Hosts {
+		if h := &c.Hosts[i]; h.Lost && !t.s.w.store.hosts[h.Name].Lost && worry == "" {
+			worry = t.judgeLost(h.Name)
+		}
+	}
+	return worry
+}
+
 // judgeLost holds the loss of a host against the promises: the leader has not heard it
 // for so long, or, a new one, has given it time to be heard (the freshness gate).
 func (t *term) judgeLost(name string) (worry string) {

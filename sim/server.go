@@ -53,6 +53,7 @@ type term struct {
 	words map[string]*word // of hosts
 	watch time.Duration    // when to look next at who waits
 	clock time.Time        // the latest that it read
+	worry string           // what is wrong with the hosts that the last step counts as lost
 }
 
 func newServer(w *World, i int) *server {
@@ -242,6 +243,7 @@ func (t *term) step() {
 		t.clock = now
 	}
 	t.hear(t.clock, batch)
+	t.worry = t.judgeHosts(&fx.Save) // the core looks who is silent before it reads its letters
 	t.listen(batch)
 	t.judgeReasons(t.clock)
 	t.wake = wake
@@ -365,12 +367,7 @@ type judgement struct {
 // flight to it.
 func (t *term) judge(now time.Time, c cluster.Changes) (j judgement) {
 	w := t.s.w
-	j.unstored = t.unstored()
-	for i := range c.Hosts {
-		if h := &c.Hosts[i]; h.Lost && !w.store.hosts[h.Name].Lost && j.worry == "" {
-			j.worry = t.judgeLost(h.Name)
-		}
-	}
+	j.unstored, j.worry = t.unstored(), t.worry
 	var known []*balancer
 	for _, b := range w.balancers {
 		if b.alive && t.knows(b.name, now) {
