@@ -309,7 +309,7 @@ func same(a, b *apps.Instance) bool {
 	if len(a.Health)+len(b.Health)+len(a.Parts)+len(b.Parts) > 0 || len(a.Ports) != len(b.Ports) || len(a.Ports) > 0 && &a.Ports[0] != &b.Ports[0] {
 		return false
 	}
-	return a.ID == b.ID && a.Serial == b.Serial && a.App == b.App && a.Version == b.Version && a.Role == b.Role && a.Needs == b.Needs && a.Claim == b.Claim && a.MoveTo == b.MoveTo && a.MoveNo == b.MoveNo && a.Replaces == b.Replaces &&
+	return a.ID == b.ID && a.Serial == b.Serial && a.App == b.App && a.Version == b.Version && a.Role == b.Role && a.Needs == b.Needs && a.Claim == b.Claim && a.MoveTo == b.MoveTo && a.MoveNo == b.MoveNo && a.Replaces == b.Replaces && a.Preempted == b.Preempted &&
 		a.Host == b.Host && a.Addr == b.Addr && a.IP == b.IP && a.State == b.State && a.Ready == b.Ready && a.WasReady == b.WasReady && a.Unreachable == b.Unreachable &&
 		a.Since == b.Since && a.Staged == b.Staged && a.Started == b.Started && a.ReadyAt == b.ReadyAt && a.NotBefore == b.NotBefore && a.Message == b.Message &&
 		a.Reading == b.Reading && a.LastReady == b.LastReady
