@@ -22,7 +22,7 @@ func benchCommand() *cobra.Command {
 		Short: "Decide where many instances go on many hosts; no container runs",
 		Long: `Decide where many instances go on many hosts, and say how long it took: first the
 scheduler alone, then the whole of one step of the core, with its rows, letters and
-notices. Hosts are pretended and no container runs. Two million instances take some 15
+notices. Hosts are pretended and no container runs. Two million instances take some 6
 GiB of memory.`,
 		Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error { return benchPlace(cmd.OutOrStdout(), size) },

@@ -302,7 +302,7 @@ func (l *benchLeader) close() {
 // lead starts a deployer and returns when it leads.
 func (l *benchLeader) lead(ctx context.Context) error {
 	ctx, cancel := context.WithCancel(ctx)
-	d := deployer.New(deployer.Config{Name: "bench", Store: l.db, Post: l, Log: slog.New(slog.DiscardHandler)})
+	d := deployer.New(deployer.Config{Name: "bench", Store: l.db, Post: l, Log: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
