@@ -61,6 +61,9 @@ func (w *World) lack() string {
 		if !w.waits(d) {
 			return fmt.Sprintf("the deployment %s is in step %d of %d, though nothing keeps it", id, d.Step, len(d.Steps))
 		}
+		if in := w.outdated(d); in != nil {
+			return fmt.Sprintf("the deployment %s is to replace %s, and nothing keeps it", id, in.ID)
+		}
 	}
 	if lack := w.lackOfJobs(); lack != "" {
 		return lack
@@ -135,6 +138,26 @@ func (w *World) waits(d *apps.Deployment) bool {
 		}
 	}
 	return false
+}
+
+// outdated is an instance that a deployment which waits for room elsewhere can replace
+// all the same, in its present step; nil: there is none.
+func (w *World) outdated(d *apps.Deployment) *apps.Instance {
+	for _, a := range d.Steps[d.Step].Actions {
+		var old *apps.Instance
+		waits := a.Kind != apps.RestartApplication
+		for _, id := range sorted(w.store.byApp[a.App]) {
+			in := w.store.byApp[a.App][id]
+			waits = waits || in.State == apps.Waiting
+			if !w.store.apps[a.App].Current(in.Version) {
+				old = in
+			}
+		}
+		if old != nil && !waits {
+			return old
+		}
+	}
+	return nil
 }
 
 // feasible looks at every host, by rules of its own, for one that could take a

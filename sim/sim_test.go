@@ -80,18 +80,19 @@ func (r *Result) add(o Result) {
 // to see whether it would show. A seed means another history as soon as the world draws
 // its dice differently: each mended bug has a test of its own beside the core as well.
 var stories = map[uint64]string{
-	1:    "a rolling update forgot the old instances that only drained, and started one too many",
-	4:    "an instance was stopped with a request in flight; an agent went back to a letter of an older leader",
-	6:    "an app deleted with its last instance in one step came back from the store",
-	12:   "an app was removed twice, and no balancer's digest matched ever after",
-	52:   "a host got something new while it still stopped strays, on the same port",
-	58:   "a drain waited for ever: the acknowledgement by digest alone was not noticed",
-	64:   "an instance was given up without the word of its host, and its place given away",
-	89:   "a letter was repeated and changed in one step, and kept its revision",
-	243:  "a deployment took a spec that had not had its turn for the one in force",
-	319:  "a late report took the place of a newer one",
-	1118: "a letter to any life of an agent came late, to one that knew nothing of what had ended meanwhile",
-	2332: "a change was led back twice, and instances of the configuration before it were taken for its own",
+	1:     "a rolling update forgot the old instances that only drained, and started one too many",
+	4:     "an instance was stopped with a request in flight; an agent went back to a letter of an older leader",
+	6:     "an app deleted with its last instance in one step came back from the store",
+	12:    "an app was removed twice, and no balancer's digest matched ever after",
+	52:    "a host got something new while it still stopped strays, on the same port",
+	58:    "a drain waited for ever: the acknowledgement by digest alone was not noticed",
+	64:    "an instance was given up without the word of its host, and its place given away",
+	89:    "a letter was repeated and changed in one step, and kept its revision",
+	243:   "a deployment took a spec that had not had its turn for the one in force",
+	319:   "a late report took the place of a newer one",
+	1118:  "a letter to any life of an agent came late, to one that knew nothing of what had ended meanwhile",
+	2332:  "a change was led back twice, and instances of the configuration before it were taken for its own",
+	50015: "a deployment waited for room for one app, and was held to be at its end though it still replaced another",
 }
 
 func TestStoriesOfOldStayTold(t *testing.T) {
