@@ -93,6 +93,7 @@ var stories = map[uint64]string{
 	1118:  "a letter to any life of an agent came late, to one that knew nothing of what had ended meanwhile",
 	2332:  "a change was led back twice, and instances of the configuration before it were taken for its own",
 	50015: "a deployment waited for room for one app, and was held to be at its end though it still replaced another",
+	87503: "a host that was forgotten and came back in one step had no row any more",
 }
 
 func TestStoriesOfOldStayTold(t *testing.T) {

@@ -186,6 +186,11 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	for _, name := range c.GoneHosts {
 		delete(st.hosts, name)
 	}
+	for _, in := range c.Instances {
+		if _, known := st.hosts[in.Host]; in.Host != "" && !known {
+			w.fail("%s is stored as %s on %s, of which nothing is stored: the next leader would not know what it has", in.ID, in.State, in.Host)
+		}
+	}
 	for n := range c.Notices.All() {
 		if n.Seq != st.seq+1 {
 			w.fail("notice %d follows %d", n.Seq, st.seq)

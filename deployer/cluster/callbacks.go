@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"fmt"
+	"slices"
 
 	"pacer/apps"
 )
@@ -54,6 +55,7 @@ func (s *State) foldSubscribe(ev Subscribe) {
 	case !ev.On && there:
 		n.Type = "unsubscribe_event"
 		delete(s.callbacks, ev.URL)
+		s.fx.Save.Callbacks = slices.DeleteFunc(s.fx.Save.Callbacks, func(c apps.Callback) bool { return c.URL == ev.URL })
 		s.fx.Save.GoneCallbacks = append(s.fx.Save.GoneCallbacks, ev.URL)
 		s.tell(n)
 	}

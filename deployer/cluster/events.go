@@ -144,7 +144,8 @@ func (fx *Effects) Empty() bool {
 }
 
 // Changes is what one Step altered, ready to be stored: complete rows, each at
-// most once.
+// most once. What was removed and made again in the step is not on its list of what is
+// gone, unless its rows go after that (jobs, callbacks, answers).
 type Changes struct {
 	Apps        []*apps.App       // accepted: each is the app's present version, and a version to keep
 	GoneApps    []apps.ID         // deleted, with all their versions

@@ -120,6 +120,46 @@ func TestADeletedAppLeavesNoRow(t *testing.T) {
 	}
 }
 
+// A host that is forgotten and comes back within one step has a row: the next leader
+// would not know what it has.
+func TestAForgottenHostThatComesBackAtOnceKeepsItsRow(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.report("h1")
+	for range 6 {
+		w.now = w.now.Add(time.Second)
+		w.step()
+	}
+	again := w.hosts["h1"].Report
+
+	fx := w.step(Forget{Request: "r", Host: "h1"}, Reported{again})
+
+	if len(fx.Save.Hosts) != 1 || len(fx.Save.GoneHosts) != 0 {
+		t.Errorf("want its row, and none gone, got %+v and %v", fx.Save.Hosts, fx.Save.GoneHosts)
+	}
+	for range 6 {
+		w.now = w.now.Add(time.Second)
+		w.step()
+	}
+	again.Host.Total.CPU++
+	again.Revision++
+	if fx = w.step(Reported{again}, Forget{Request: "r", Host: "h1"}); len(fx.Save.Hosts) != 1 || len(fx.Save.GoneHosts) != 0 {
+		t.Errorf("it lives, and cannot be forgotten, got %+v and %v", fx.Save.Hosts, fx.Save.GoneHosts)
+	}
+}
+
+func TestWhatIsRemovedAndMadeAgainInOneStepIsNotGone(t *testing.T) {
+	w := newWorld(t)
+	w.step(SetRole{Request: "r", Role: apps.Role{Name: "shop", Weight: 2000}}, Subscribe{Request: "r", URL: "http://a", On: true})
+	fx := w.step(DropRole{Request: "r", Name: "shop"}, SetRole{Request: "r", Role: apps.Role{Name: "shop", Weight: 3000}},
+		Subscribe{Request: "r", URL: "http://b", On: true}, Subscribe{Request: "r", URL: "http://b"})
+	if len(fx.Save.Roles) != 1 || len(fx.Save.GoneRoles) != 0 {
+		t.Errorf("want the role's row, and none gone, got %+v and %v", fx.Save.Roles, fx.Save.GoneRoles)
+	}
+	if len(fx.Save.Callbacks) != 0 {
+		t.Errorf("who unsubscribes in the step in which he subscribed has no row, got %+v", fx.Save.Callbacks)
+	}
+}
+
 // A host that was lost and is found by a mere sign of life says in full what it runs
 // before it gets anything new; it has to be asked.
 func TestAHostFoundByASignOfLifeIsAskedForAllItRuns(t *testing.T) {

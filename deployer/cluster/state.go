@@ -366,17 +366,32 @@ func (s *State) write() {
 	for _, id := range sortedKeys(s.advanced) {
 		fx.Save.Deployments = append(fx.Save.Deployments, s.advanced[id].Deployment)
 	}
-	for _, h := range s.altered {
-		h.save = false
-		fx.Save.Hosts = append(fx.Save.Hosts, h.Host)
-	}
-	clear(s.altered)
-	s.altered = s.altered[:0]
+	s.writeHosts()
+	fx.Save.GoneRoles = slices.DeleteFunc(fx.Save.GoneRoles, func(name string) bool { // set again in the same step
+		_, set := s.roles[name]
+		return set
+	})
 	clear(s.serveAt)
 	s.writeLetters()
 	clear(s.changed) // keeps no instance alive
 	s.changed = s.changed[:0]
 	clear(s.advanced)
+}
+
+// writeHosts turns the hosts that were altered into rows. One that was forgotten has
+// none; one that was forgotten and came back in the same step is not gone.
+func (s *State) writeHosts() {
+	save := &s.fx.Save
+	for _, h := range s.altered {
+		if h.save = false; s.hosts[h.Name] == h {
+			save.Hosts = append(save.Hosts, h.Host)
+		}
+	}
+	clear(s.altered)
+	s.altered = s.altered[:0]
+	save.GoneHosts = slices.DeleteFunc(save.GoneHosts, func(name string) bool {
+		return slices.ContainsFunc(save.Hosts, func(h apps.Host) bool { return h.Name == name })
+	})
 }
 
 // touch has the app reconciled before the step ends.
