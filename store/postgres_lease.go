@@ -52,6 +52,11 @@ func (p *postgres) lead(ctx context.Context, holder, url string, ttl time.Durati
 	if err != nil {
 		return fail(err)
 	}
+	// A renewal that a crash of the database loses only ends the lease sooner, so none
+	// waits for the disk, behind what a big commit has yet to write.
+	if _, err := conn.Exec(ctx, `SET synchronous_commit TO off`); err != nil {
+		return fail(err)
+	}
 	k := &keeper{p: p, conn: conn, epoch: epoch, ttl: ttl, renewed: sent}
 	return newLease(uint64(epoch), k.keep, k.giveBack, prune), nil
 }
