@@ -92,6 +92,7 @@ var stories = map[uint64]string{
 	319:   "a late report took the place of a newer one",
 	1118:  "a letter to any life of an agent came late, to one that knew nothing of what had ended meanwhile",
 	2332:  "a change was led back twice, and instances of the configuration before it were taken for its own",
+	32145: "a new leader did not tell of instances whose apps back off",
 	50015: "a deployment waited for room for one app, and was held to be at its end though it still replaced another",
 	87503: "a host that was forgotten and came back in one step had no row any more",
 }

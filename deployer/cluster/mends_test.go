@@ -106,6 +106,23 @@ func TestAPauseOfOursIsNotHeldAgainstWhoWasAwayBefore(t *testing.T) {
 	}
 }
 
+// A new leader tells at once who waits, also of one that is not tried yet because its app
+// failed: nothing else would bring it to mind until then.
+func TestANewLeaderTellsWhoWaits(t *testing.T) {
+	spec := web(1)
+	spec.Version, spec.ConfigAt = 1000, 1000
+	until := noon.Add(time.Minute)
+	w := &world{t: t, hosts: map[string]*fakeHost{}, now: noon, s: New(Stored{
+		Cluster: 7, Serial: 1, Apps: []*apps.App{spec}, Instances: []apps.Instance{{
+			ID: apps.InstanceID(spec.ID, 7, 1), Serial: 1, App: spec.ID, Version: 1000, Needs: spec.Needs, State: apps.Waiting, Since: noon, NotBefore: until,
+		}},
+	}, 2, noon)}
+
+	if fx := w.step(); len(fx.Waits) != 1 || fx.Waits[0].Waiting != 1 || !fx.Waits[0].Until.Equal(until) {
+		t.Errorf("want one that waits until %v, got %+v", until, fx.Waits)
+	}
+}
+
 // An app that is deleted with its last instance in the same step has no row left.
 func TestADeletedAppLeavesNoRow(t *testing.T) {
 	for name, n := range map[string]int{"suspended": 0, "waiting for a host": 2} {

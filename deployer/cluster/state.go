@@ -248,6 +248,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		case apps.Waiting:
 			s.asks = true
 			s.await(it)
+			s.reckon(a)
 			a.until = later(a.until, in.NotBefore) // reconcile sets the date
 		case apps.Draining, apps.Stopping:
 			it.end = apps.EndStopped
