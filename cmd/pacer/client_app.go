@@ -44,11 +44,22 @@ func appCommand(f *clientFlags) *cobra.Command {
 // change is a verb that changes an app, the first of n arguments, and so starts a
 // deployment.
 func (f *clientFlags) change(use, short string, n int, do func(ctx context.Context, s *session, args []string, force bool) (client.Result, error)) *cobra.Command {
+	return f.starts(use, short, n, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+		r, err := do(ctx, s, args, force)
+		if err != nil {
+			err = s.suggest(ctx, args[0], err)
+		}
+		return r, err
+	})
+}
+
+// starts is a verb of n arguments that starts a deployment.
+func (f *clientFlags) starts(use, short string, n int, do func(ctx context.Context, s *session, args []string, force bool) (client.Result, error)) *cobra.Command {
 	var w waitFlags
 	return w.add(f.verb(use, short, cobra.ExactArgs(n), func(ctx context.Context, s *session, args []string) error {
 		r, err := do(ctx, s, args, w.force)
 		if err != nil {
-			return s.suggest(ctx, args[0], err)
+			return err
 		}
 		return s.started(ctx, r, w.wait, follower{timeout: w.timeout})
 	}))

@@ -36,33 +36,21 @@ func groupCommand(f *clientFlags) *cobra.Command {
 		}
 		return print(s, list, list, "VERSION", func(v string) []any { return []any{v} })
 	})
-	scale := f.groupChange("scale GROUP FACTOR", "Multiply the instances of every app in and below a group, rounded up", 2, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+	scale := f.starts("scale GROUP FACTOR", "Multiply the instances of every app in and below a group, rounded up", 2, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
 		factor, err := strconv.ParseFloat(args[1], 64)
 		if err != nil || !(factor >= 0) {
 			return client.Result{}, usageError("%q is not a factor", args[1])
 		}
 		return s.PutGroup(ctx, args[0], wire.GroupUpdate{ScaleBy: &factor}, client.PutOptions{Force: force})
 	})
-	rollback := f.groupChange("rollback GROUP VERSION", "Take every app in and below a group back to what it was at a version", 2, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+	rollback := f.starts("rollback GROUP VERSION", "Take every app in and below a group back to what it was at a version", 2, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
 		return s.PutGroup(ctx, args[0], wire.GroupUpdate{Version: &args[1]}, client.PutOptions{Force: force})
 	})
-	remove := f.groupChange("delete GROUP", "Delete every app in and below a group", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+	remove := f.starts("delete GROUP", "Delete every app in and below a group", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
 		return s.DeleteGroup(ctx, args[0], force)
 	})
 	remove.Aliases = []string{"rm"}
 	return noun("group", "Groups: apps that belong and are changed together", list, show, applyCommand(f), scale, versions, rollback, remove)
-}
-
-// groupChange is a verb that changes a group, and so starts a deployment.
-func (f *clientFlags) groupChange(use, short string, n int, do func(ctx context.Context, s *session, args []string, force bool) (client.Result, error)) *cobra.Command {
-	var w waitFlags
-	return w.add(f.verb(use, short, cobra.ExactArgs(n), func(ctx context.Context, s *session, args []string) error {
-		r, err := do(ctx, s, args, w.force)
-		if err != nil {
-			return err
-		}
-		return s.started(ctx, r, w.wait, follower{timeout: w.timeout})
-	}))
 }
 
 // A groupRow is a group with the sums of what is in and below it.

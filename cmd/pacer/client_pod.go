@@ -34,12 +34,12 @@ func podCommand(f *clientFlags) *cobra.Command {
 		}
 		return s.show(p)
 	})
-	remove := podChange(f, "delete POD", "Delete a pod and stop its instances", func(ctx context.Context, s *session, arg string, force bool) (client.Result, error) {
-		return s.DeletePod(ctx, arg, force)
+	remove := f.starts("delete POD", "Delete a pod and stop its instances", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+		return s.DeletePod(ctx, args[0], force)
 	})
 	remove.Aliases = []string{"rm"}
-	apply := podChange(f, "apply FILE", "Make the pod that FILE defines so; - is standard input", func(ctx context.Context, s *session, arg string, force bool) (client.Result, error) {
-		b, err := s.read(arg)
+	apply := f.starts("apply FILE", "Make the pod that FILE defines so; - is standard input", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+		b, err := s.read(args[0])
 		if err != nil {
 			return client.Result{}, err
 		}
@@ -60,16 +60,4 @@ func podLogs(f *clientFlags) *cobra.Command {
 	cmd.Flags().StringVar(&instance, "instance", "", "of one instance only")
 	cmd.Flags().StringVar(&container, "container", "", "of the containers of that name only")
 	return cmd
-}
-
-// podChange is a verb of one argument that starts a deployment.
-func podChange(f *clientFlags, use, short string, do func(ctx context.Context, s *session, arg string, force bool) (client.Result, error)) *cobra.Command {
-	var w waitFlags
-	return w.add(f.verb(use, short, cobra.ExactArgs(1), func(ctx context.Context, s *session, args []string) error {
-		r, err := do(ctx, s, args[0], w.force)
-		if err != nil {
-			return err
-		}
-		return s.started(ctx, r, w.wait, follower{timeout: w.timeout})
-	}))
 }
