@@ -104,7 +104,8 @@ func (d *door) listPods(w http.ResponseWriter, r *http.Request) error {
 	return d.ok(w, out)
 }
 
-func (d *door) getPod(id apps.ID) answer {
+// ofPod answers with what is told of a pod.
+func (d *door) ofPod(id apps.ID, tell func(r *http.Request, v *lookup, p *apps.App) (any, error)) answer {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v, err := d.view()
 		if err != nil {
@@ -114,8 +115,16 @@ func (d *door) getPod(id apps.ID) answer {
 		if err != nil {
 			return err
 		}
-		return d.ok(w, wire.FromPod(p))
+		out, err := tell(r, v, p)
+		if err != nil {
+			return err
+		}
+		return d.ok(w, out)
 	}
+}
+
+func (d *door) getPod(id apps.ID) answer {
+	return d.ofPod(id, func(_ *http.Request, _ *lookup, p *apps.App) (any, error) { return wire.FromPod(p), nil })
 }
 
 // podSpec reads a pod from the body of a request.
@@ -271,21 +280,7 @@ func (d *door) listPodStatus(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (d *door) getPodStatus(id apps.ID) answer {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		v, err := d.view()
-		if err != nil {
-			return err
-		}
-		p, err := v.pod(id)
-		if err != nil {
-			return err
-		}
-		s, err := d.podStatus(r, v, p)
-		if err != nil {
-			return err
-		}
-		return d.ok(w, s)
-	}
+	return d.ofPod(id, func(r *http.Request, v *lookup, p *apps.App) (any, error) { return d.podStatus(r, v, p) })
 }
 
 // podStatus is a pod's status with how its instances ended.
