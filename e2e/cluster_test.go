@@ -42,7 +42,7 @@ func startCluster(t testing.TB, engines []*testbed.Engine) *cluster {
 	lb.api = c.servers[0].api
 	c.balancer = lb
 	for i, e := range engines {
-		spawn(t, "agent", "--data-dir", t.TempDir(), "--nats", url, "--docker", fmt.Sprintf("h%d=%s,address=%s", i+1, e.Endpoint, e.Addr))
+		spawn(t, "agent", "--data-dir", e.TempDir(t), "--nats", url, "--docker", fmt.Sprintf("h%d=%s,address=%s", i+1, e.Endpoint, e.Addr))
 	}
 	for _, p := range c.servers {
 		p.ready()

@@ -174,7 +174,7 @@ func dockers(engines []*testbed.Engine) []string {
 func dev(t testing.TB, engines []*testbed.Engine, more ...string) *platform {
 	t.Helper()
 	p, flags := doors(t)
-	args := append([]string{"dev", "--data-dir", t.TempDir()}, flags...)
+	args := append([]string{"dev", "--data-dir", engines[0].TempDir(t)}, flags...)
 	args = append(append(args, dockers(engines)...), more...)
 	p.process = spawn(t, args...)
 	p.ready()

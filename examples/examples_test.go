@@ -134,7 +134,7 @@ func TestExamplesRunFromTheImagesThatAreBuiltHere(t *testing.T) {
 	if err := examples.Build(t.Context(), e.Client()); err != nil {
 		t.Fatal(err)
 	}
-	d, err := docker.New(e.Endpoint, docker.Config{Addr: e.Addr, DataDir: t.TempDir()})
+	d, err := docker.New(e.Endpoint, docker.Config{Addr: e.Addr, DataDir: e.TempDir(t)})
 	if err != nil {
 		t.Fatal(err)
 	}

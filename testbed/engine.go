@@ -158,6 +158,17 @@ func (e *Engine) Start(ctx context.Context) error {
 	return nil
 }
 
+// TempDir makes a directory on the host's disk. It goes with the host and not before its
+// containers, which may write to what is mounted from it until they end.
+func (e *Engine) TempDir(tb testing.TB) string {
+	tb.Helper()
+	dir, err := os.MkdirTemp(e.job.dir, "disk")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return dir
+}
+
 // Client speaks to the engine.
 func (e *Engine) Client() *client.Client {
 	if e.api == nil {

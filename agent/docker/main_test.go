@@ -74,7 +74,7 @@ func real(t testing.TB, edit ...func(*Config)) *Docker {
 
 func open(t testing.TB, e *testbed.Engine, edit ...func(*Config)) *Docker {
 	t.Helper()
-	c := Config{Addr: e.Addr, DataDir: t.TempDir()}
+	c := Config{Addr: e.Addr, DataDir: e.TempDir(t)}
 	for _, f := range edit {
 		f(&c)
 	}
