@@ -50,14 +50,16 @@ type Board struct {
 }
 
 type host struct {
-	free  apps.Resources // what is looked at most comes first
+	free  apps.Resources // what each placement looks at comes first, in two lines of the cache
 	total apps.Resources
 	place       // in the index
 	slot  int32 // its number while it is on the board
+	held  int32 // holds that are booked
 	class int32 // hosts of one class have the same role, zone, region and attributes
 	known bool  // an Offer was made; else only holds name it
-	held  int   // holds that are booked
+	open  bool  // known, and not Closed
 	name  string
+	addr  string
 	ports ports
 	lacks apps.Resources // for Check: of what it had to give before it became smaller, or before it was found so
 	Offer
@@ -83,6 +85,7 @@ func (b *Board) SetHost(o Offer) {
 	}
 	h.ports.setRanges(o.Host.Ports)
 	h.Offer, h.known, h.total, h.lacks = o, true, o.Host.Total, overdrawn(h.free)
+	h.open, h.addr = o.Closed == "", o.Host.Addr
 	h.class = b.classOf(&o.Host)
 	b.count(h, +1)
 	b.relist(h)
@@ -99,7 +102,7 @@ func (b *Board) RemoveHost(name string) {
 	b.total = b.total.Minus(h.Host.Total)
 	h.free = h.free.Minus(h.Host.Total)
 	h.ports.setRanges(nil)
-	h.Offer, h.known = Offer{Host: apps.Host{Name: name, Zone: h.Host.Zone}}, false
+	h.Offer, h.known, h.open = Offer{Host: apps.Host{Name: name, Zone: h.Host.Zone}}, false, false
 	h.total = apps.Resources{}
 	b.moveValues(h, h.Host.Zone) // it has no attributes any more
 	b.dropIdle(h)
@@ -187,13 +190,13 @@ func overdrawn(free apps.Resources) apps.Resources {
 // Hold books an instance on its host.
 func (b *Board) Hold(in Hold) {
 	h := b.host(in.Host)
-	b.book(h, b.crowd(in.App), b.role(in.Role).app(in.App.ID), in.Needs, in.Ports, 1)
+	b.book(h, b.crowd(in.App), b.role(in.Role).app(in.App.ID), in.Needs, in.Ports, unknown, 1)
 }
 
 // Release gives back what Hold booked.
 func (b *Board) Release(in Hold) {
 	h, c, a := b.host(in.Host), b.crowd(in.App), b.role(in.Role).app(in.App.ID)
-	b.book(h, c, a, in.Needs, in.Ports, -1)
+	b.book(h, c, a, in.Needs, in.Ports, unknown, -1)
 	b.grown(h)
 	b.grew = true
 	b.dropApp(a)
@@ -201,12 +204,17 @@ func (b *Board) Release(in Hold) {
 	b.dropIdle(h)
 }
 
-func (b *Board) book(h *host, c *crowd, a *appBook, needs apps.Resources, taken []int, sign int) {
+// unknown is how many of a crowd a host runs, for book to look up.
+const unknown = -1
+
+// book books one instance of a crowd, or takes it from the books; the host runs so many
+// of it so far.
+func (b *Board) book(h *host, c *crowd, a *appBook, needs apps.Resources, taken []int, runs int32, sign int) {
 	amount := needs
 	if sign < 0 {
 		amount = apps.Resources{}.Minus(needs)
 	}
-	h.held += sign
+	h.held += int32(sign)
 	h.free = h.free.Minus(amount)
 	for _, p := range taken {
 		if p > 0 {
@@ -215,7 +223,7 @@ func (b *Board) book(h *host, c *crowd, a *appBook, needs apps.Resources, taken 
 	}
 	b.moveLevel(h)
 	a.book(needs, amount, sign)
-	c.book(b, h, int32(sign))
+	c.book(b, h, runs, int32(sign))
 }
 
 // Grew reports, once, whether room may have become free since it was asked last:

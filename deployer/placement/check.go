@@ -174,7 +174,7 @@ func (r *recount) checkHost(h *host) error {
 		return fmt.Errorf("host %s: port %d is given %d times", h.name, p, more+1)
 	}
 	switch {
-	case h.held != n.n || h.free != free || h.known && h.total != h.Host.Total:
+	case int(h.held) != n.n || h.free != free || h.known && h.total != h.Host.Total:
 		return fmt.Errorf("host %s: %d held, free %+v on the board; %d and %+v recomputed", h.name, h.held, h.free, n.n, free)
 	case booked != n.ports || listed != n.ports || h.ports.inUse != n.inUse:
 		return fmt.Errorf("host %s: %d ports (%d, of its own %d) on the board, %d (of its own %d) recomputed", h.name, booked, listed, h.ports.inUse, n.ports, n.inUse)
@@ -292,6 +292,9 @@ func (b *Board) checkIndex() error {
 	many := 0
 	for _, h := range b.hosts {
 		listed := h.known && h.Closed == ""
+		if listed != h.open {
+			return fmt.Errorf("host %s is open: %t", h.name, h.open)
+		}
 		if listed != (h.level >= 0) || listed && h.level != h.fullness() {
 			return fmt.Errorf("host %s is listed at level %d", h.name, h.level)
 		}

@@ -74,9 +74,14 @@ func (b *Board) dropCrowd(c *crowd) {
 	}
 }
 
-func (c *crowd) book(b *Board, h *host, sign int32) {
+func (c *crowd) book(b *Board, h *host, runs, sign int32) {
 	c.total += sign
-	n := c.hosts.add(h.slot, sign, b.slots)
+	n := runs
+	if n == unknown {
+		n = c.hosts.add(h.slot, sign, b.slots)
+	} else {
+		c.hosts.addTo(h.slot, n, sign, b.slots)
+	}
 	c.addZone(b.zoneOf(h), sign)
 	c.byField = nil
 	if c.finder != nil {

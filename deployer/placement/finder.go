@@ -378,28 +378,29 @@ func (r counted) allows(n int32) bool {
 	return n < r.most && n >= r.least && (r.exact < 0 || n == 0 || n == r.exact)
 }
 
-// find is the best host for one more of the crowd; nil if there is none.
-func (b *Board) find(c *crowd, needs *apps.Resources) *host {
+// find is the best host for one more of the crowd, nil if there is none, and how many of
+// it run there, where that is known.
+func (b *Board) find(c *crowd, needs *apps.Resources) (best *host, runs int32) {
 	f := b.finderOf(c)
 	if f == nil {
 		h, tried := b.scan(c.app, c, needs)
 		b.trace.tried = tried
-		return h
+		return h, unknown
 	}
 	f.tried = 0
 	for i := range f.fields {
 		f.fields[i].refresh(b, c.total)
 	}
-	var best *host
+	runs = unknown
 	if f.rules.only != "" {
 		best = f.onlyHost(c, needs)
 	} else if f.rules.policy == Pack {
 		best = f.fullest(c, needs)
 	} else {
-		best = f.emptiest(c, needs)
+		best, runs = f.emptiest(c, needs)
 	}
 	b.trace.tried = f.tried
-	return best
+	return best, runs
 }
 
 func (f *finder) onlyHost(c *crowd, needs *apps.Resources) *host {
@@ -433,7 +434,7 @@ func (f *finder) blocked(w int) (x uint64) {
 
 // emptiest spreads: zones with the fewest of the crowd first, there hosts with the
 // fewest, there the least full one.
-func (f *finder) emptiest(c *crowd, needs *apps.Resources) *host {
+func (f *finder) emptiest(c *crowd, needs *apps.Resources) (best *host, runs int32) {
 	for last := int32(-1); ; {
 		least := int32(math.MaxInt32)
 		for z, open := range f.open {
@@ -442,9 +443,8 @@ func (f *finder) emptiest(c *crowd, needs *apps.Resources) *host {
 			}
 		}
 		if least == math.MaxInt32 {
-			return nil
+			return nil, unknown
 		}
-		var best *host
 		tier := math.MaxInt
 		for z, open := range f.open {
 			if open == 0 || c.onZone(int32(z)) != least || len(f.rules.zone) > 0 && !f.zoneAllows(c, int32(z)) {
@@ -455,7 +455,7 @@ func (f *finder) emptiest(c *crowd, needs *apps.Resources) *host {
 			}
 		}
 		if best != nil {
-			return best
+			return best, int32(tier)
 		}
 		last = least
 	}

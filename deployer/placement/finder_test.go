@@ -63,7 +63,7 @@ func TestTheIndexAnswersWhatAFullScanAnswers(t *testing.T) {
 				app := rapid.SampledFrom(all).Draw(t, "app")
 				want, _ := b.scan(app, b.peek(app), &app.Needs)
 				c := b.crowdFor(app)
-				got := b.find(c, &app.Needs)
+				got, _ := b.find(c, &app.Needs)
 				if name(got) != name(want) {
 					t.Fatalf("%+v of %s: a full scan finds %s, the index %s", app.Constraints, app.ID, name(want), name(got))
 				}

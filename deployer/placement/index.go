@@ -146,7 +146,7 @@ func (b *Board) moveLevel(h *host) {
 		return
 	}
 	level := int32(-1)
-	if h.known && h.Closed == "" {
+	if h.open {
 		level = h.fullness()
 	}
 	if level == h.level {

@@ -22,7 +22,8 @@ import (
 //     used up, or that nobody asks for, nobody can be given less or more.
 type round struct {
 	asks   []Ask
-	order  []int32  // of asks: by lot, within a lot by serial
+	order  []asker  // by lot, within a lot by serial
+	lotOf  []int32  // by ask: its place in lots, before those are ordered
 	line   []inLine // heap, the next one first
 	lots   []*appBook
 	wanted kinds  // what is compared
@@ -41,6 +42,12 @@ type inLine struct {
 	order int32 // by name
 	first bool
 	role  *roleBook
+}
+
+// An asker is an ask in its place: what is looked at with each turn.
+type asker struct {
+	app *apps.App
+	ask int32 // of asks
 }
 
 // A turn is a role's part of a round.
@@ -95,10 +102,11 @@ func (r *round) sort(b *Board) {
 		}
 		return last
 	}
+	r.lotOf = slices.Grow(r.lotOf[:0], len(r.asks))[:len(r.asks)]
 	for i := range r.asks {
 		a := of(&r.asks[i])
 		if !a.waits {
-			a.lot = lot{waits: true}
+			a.lot = lot{waits: true, order: int32(len(r.lots))}
 			r.lots = append(r.lots, a)
 			if !a.role.waits {
 				a.role.turn = turn{waits: true, lots: a.role.turn.lots[:0]}
@@ -107,6 +115,7 @@ func (r *round) sort(b *Board) {
 			a.role.lots = append(a.role.lots, a)
 		}
 		a.count++
+		r.lotOf[i] = a.order
 	}
 	next := int32(0)
 	for _, a := range r.lots {
@@ -114,12 +123,12 @@ func (r *round) sort(b *Board) {
 		next += a.count
 	}
 	r.order = slices.Grow(r.order[:0], len(r.asks))[:len(r.asks)]
-	for i := range r.asks {
-		a := of(&r.asks[i])
-		r.order[a.to] = int32(i)
+	for i, n := range r.lotOf {
+		a := r.lots[n]
+		r.order[a.to] = asker{r.asks[i].App, int32(i)}
 		a.to++
 	}
-	bySerial := func(x, y int32) int { return cmp.Compare(r.asks[x].Serial, r.asks[y].Serial) }
+	bySerial := func(x, y asker) int { return cmp.Compare(r.asks[x.ask].Serial, r.asks[y.ask].Serial) }
 	for _, a := range r.lots {
 		if mine := r.order[a.from:a.to]; !slices.IsSortedFunc(mine, bySerial) {
 			slices.SortFunc(mine, bySerial)
@@ -133,11 +142,11 @@ func (r *round) sort(b *Board) {
 	}
 }
 
-func (r *round) ask(a *appBook) *Ask { return &r.asks[r.order[a.from]] }
+func (r *round) ask(a *appBook) *Ask { return &r.asks[r.order[a.from].ask] }
 
 // face looks at the lot's next ask.
 func (b *Board) face(a *appBook) {
-	app := b.round.ask(a).App
+	app := b.round.order[a.from].app
 	if app == a.asked {
 		return
 	}
@@ -394,5 +403,6 @@ func (b *Board) close() {
 		b.dropCrowd(c)
 		b.dropApp(a)
 	}
+	clear(r.order) // keeps no spec alive
 	r.asks = nil
 }

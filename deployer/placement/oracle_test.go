@@ -346,8 +346,8 @@ func TestPlaceIsHDRFInExactFractions(t *testing.T) {
 					t.Fatalf("app %s with %v is before %s with %v", a.id, a.key, o.id, o.key)
 				}
 			}
-			if h := b.hostFor(a); h != nil {
-				b.book(h, a.crowd, a, a.asked.Needs, nil, 1)
+			if h, _ := b.hostFor(a); h != nil {
+				b.book(h, a.crowd, a, a.asked.Needs, nil, unknown, 1)
 				b.served(role.pick)
 			} else {
 				b.advance(role.pick, b.alike(a))

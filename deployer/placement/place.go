@@ -55,21 +55,24 @@ func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
 	for len(r.line) > 0 {
 		role := r.line[0].role
 		a := role.lots[role.pick]
-		h := b.hostFor(a)
+		h, runs := b.hostFor(a)
 		if h == nil {
 			refused, askers = b.refuse(a, refused, askers)
 			b.advance(role.pick, b.alike(a))
 			continue
 		}
-		ask := r.ask(a)
-		taken := r.portsOf(len(ask.App.Ports))
-		h.ports.take(ask.App, taken)
+		app := a.asked
+		taken := r.portsOf(len(app.Ports))
+		h.ports.take(app, taken)
 		if b.trace.on() {
 			b.trace.note(b, a, h.name)
 		}
-		b.book(h, a.crowd, a, ask.App.Needs, taken, 1)
-		r.placed = append(r.placed, Allocation{ask.Instance, h.name, h.Host.Addr, taken, int(r.order[a.from])})
+		b.book(h, a.crowd, a, app.Needs, taken, runs, 1)
+		r.placed = append(r.placed, Allocation{Host: h.name, Addr: h.addr, Ports: taken, Ask: int(r.order[a.from].ask)})
 		b.served(role.pick)
+	}
+	for i := range r.placed {
+		r.placed[i].Instance = asks[r.placed[i].Ask].Instance
 	}
 	for i, ask := range askers { // when all who fit have their place
 		refused[i].Hint = b.suggest(ask.App, b.role(ask.Role)).String()
@@ -84,7 +87,10 @@ func (b *Board) sift() (refused []Refusal, askers []Ask) {
 	r := &b.round
 	if len(r.lots) > 1 {
 		for _, a := range r.lots {
-			for a.from < a.to && b.hostFor(a) == nil {
+			for a.from < a.to {
+				if h, _ := b.hostFor(a); h != nil {
+					break
+				}
 				refused, askers = b.refuse(a, refused, askers)
 				if a.from += b.alike(a); a.from < a.to {
 					b.face(a)
@@ -102,10 +108,10 @@ func (b *Board) sift() (refused []Refusal, askers []Ask) {
 	return refused, askers
 }
 
-// hostFor is the best host for the lot's next ask; nil if there is none.
-func (b *Board) hostFor(a *appBook) *host {
+// hostFor is find for the lot's next ask.
+func (b *Board) hostFor(a *appBook) (best *host, runs int32) {
 	if a.role.above(&a.need) >= 0 {
-		return nil
+		return nil, unknown
 	}
 	return b.find(a.crowd, &a.asked.Needs)
 }
@@ -114,7 +120,7 @@ func (b *Board) hostFor(a *appBook) *host {
 // a round, so there is no need to ask twice.
 func (b *Board) alike(a *appBook) (n int32) {
 	r := &b.round
-	for i := a.from; i < a.to && r.asks[r.order[i]].App.ConfigAt == a.asked.ConfigAt; i++ {
+	for i := a.from; i < a.to && r.order[i].app.ConfigAt == a.asked.ConfigAt; i++ {
 		n++
 	}
 	return n

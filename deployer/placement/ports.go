@@ -201,6 +201,9 @@ func demandedBefore(app *apps.App, i, port int) bool {
 // take chooses host ports for an app that lacks none, in the order of its ports:
 // exactly those it demands, any free ones of the ranges for the rest. It books nothing.
 func (p *ports) take(app *apps.App, chosen []int) {
+	if len(app.Ports) == 0 {
+		return
+	}
 	for i := range app.Ports {
 		chosen[i] = max(app.HostPort(i), 0)
 	}
