@@ -165,3 +165,23 @@ func BenchmarkPlaceHuge(b *testing.B) {
 	b.ReportMetric(float64(took[len(took)/2]), "next-10000-ns")
 	b.ReportMetric(0, "ns/op")
 }
+
+// BenchmarkRefuse is what it costs to tell an app that no host takes one more of it, with
+// the reasons host by host and what would make it fit; on a full cluster, each time some
+// room has grown.
+func BenchmarkRefuse(b *testing.B) {
+	for _, hosts := range []int{100, 1_000, 10_000, 100_000} {
+		b.Run(fmt.Sprint(hosts), func(b *testing.B) {
+			board := hall(hosts)
+			big := &apps.App{ID: "/big/app", ConfigAt: 1, Needs: apps.Resources{CPU: 1_000_000, Mem: 64}, Constraints: []apps.Constraint{{Field: "disk", Operator: "LIKE", Value: "s.d"}}}
+			asks := []Ask{{Instance: "i", Serial: 1, App: big, Role: big.FairRole()}}
+			b.ResetTimer()
+			for range b.N {
+				if _, refused := board.Place(asks); len(refused) != 1 {
+					b.Fatal(refused)
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*hosts), "ns/host")
+		})
+	}
+}

@@ -39,26 +39,32 @@ func (b *Board) explain(app *apps.App, role *roleBook) Refusal {
 		return Refusal{App: app.ID, Config: app.ConfigAt, Hosts: b.Hosts(), Reasons: []Reason{{Code: UnfulfilledRole, Text: role.aboveText(i, &needs), Hosts: b.Hosts()}}}
 	}
 	out := Refusal{App: app.ID, Config: app.ConfigAt}
+	ask := b.survey(app, c)
 	index := map[refused]int{}
+	var last refused // and where it is in the reasons: hosts that follow each other often refuse alike
+	at := -1
 	var most []int64 // of what is lacking, on the host that has most
 	for _, h := range b.inOrder() {
 		if !h.known {
 			continue
 		}
 		out.Hosts++
-		why, free := b.refuses(app, c, h)
+		why, free := ask.refuses(h)
 		if why.code == "" {
 			continue
 		}
-		i, seen := index[why]
-		if !seen {
-			i = len(out.Reasons)
-			index[why] = i
-			out.Reasons = append(out.Reasons, Reason{Code: why.code, Text: why.text(app)})
-			most = append(most, free)
+		if at < 0 || why != last {
+			i, seen := index[why]
+			if !seen {
+				i = len(out.Reasons)
+				index[why] = i
+				out.Reasons = append(out.Reasons, Reason{Code: why.code, Text: why.text(app)})
+				most = append(most, free)
+			}
+			last, at = why, i
 		}
-		out.Reasons[i].Hosts++
-		most[i] = max(most[i], free)
+		out.Reasons[at].Hosts++
+		most[at] = max(most[at], free)
 	}
 	for i := range out.Reasons {
 		r := &out.Reasons[i]
@@ -128,32 +134,9 @@ func (r refused) text(app *apps.App) string {
 	return ""
 }
 
-// refuses is the first filter that the host does not pass; free is how much it has
-// of what is lacking.
+// refuses is what a survey of one host says.
 func (b *Board) refuses(app *apps.App, c *crowd, h *host) (why refused, free int64) {
-	if h.Closed != "" {
-		return refused{code: AgentMaintenance, closed: h.Closed}, 0
-	}
-	if !app.Takes(h.Host.Role) {
-		return refused{code: UnfulfilledRole, role: h.Host.Role}, 0
-	}
-	if i, missing := b.accepts(app, c, h); i >= 0 {
-		return refused{code: UnfulfilledConstraint, constraint: i, missing: missing}, 0
-	}
-	switch n := app.Needs; {
-	case n.CPU > h.free.CPU:
-		return refused{code: InsufficientCpus}, h.free.CPU
-	case n.Mem > h.free.Mem:
-		return refused{code: InsufficientMemory}, h.free.Mem
-	case n.Disk > h.free.Disk:
-		return refused{code: InsufficientDisk}, h.free.Disk
-	case n.GPU > h.free.GPU:
-		return refused{code: InsufficientGpus}, h.free.GPU
-	}
-	if port := h.ports.lacks(app); port != 0 {
-		return refused{code: InsufficientPorts, port: port}, 0
-	}
-	return refused{}, 0
+	return b.survey(app, c).refuses(h)
 }
 
 // cores writes thousandths of a core as cores: 1500 is "1.5".

@@ -47,21 +47,25 @@ func (b *Board) suggest(app *apps.App, role *roleBook) Suggestion {
 		return s
 	}
 	c := b.peek(app)
+	ask := b.survey(app, c)
 	leastCut, fewest, best := int64(-1), 0, 0
 	for _, h := range b.inOrder() {
 		if !h.known {
 			continue
 		}
 		fits := app.Needs.Fits(h.free)
-		lacking := h.ports.lacks(app)
-		broken := b.broken(app, c, h)
-		if !app.Takes(h.Host.Role) {
-			if s.Accept == "" && h.Closed == "" && fits && lacking == 0 && len(broken) == 0 {
+		lacking := 0
+		if len(app.Ports) > 0 {
+			lacking = h.ports.lacks(app)
+		}
+		broken := ask.broken(h)
+		if !ask.of(h).takes {
+			if s.Accept == "" && h.open && fits && lacking == 0 && len(broken) == 0 {
 				s.Accept = cmp.Or(h.Host.Role, "*")
 			}
 			continue
 		}
-		switch open := h.Closed == ""; {
+		switch open := h.open; {
 		case !open && fits && lacking == 0 && len(broken) == 0:
 			if rank := openingRank(h.Closed); s.Open == "" || rank < best {
 				s.Open, s.Closed, best = h.name, h.Closed, rank
@@ -77,7 +81,7 @@ func (b *Board) suggest(app *apps.App, role *roleBook) Suggestion {
 			}
 		case open && fits && lacking == 0 && len(broken) > 0:
 			if s.Relax == nil || len(broken) < fewest {
-				s.Relax, fewest = broken, len(broken)
+				s.Relax, fewest = ask.constraints(broken), len(broken)
 			}
 		}
 	}
@@ -122,17 +126,6 @@ func lower(needs, free apps.Resources) (lowered apps.Resources, cut int64, ok bo
 		ok = ok && r.free > 0 && r.free >= need/leastPart
 	}
 	return lowered, lack*1001 + worst, ok
-}
-
-// broken is the constraints that the host does not fulfil.
-func (b *Board) broken(app *apps.App, c *crowd, h *host) (out []apps.Constraint) {
-	for _, con := range app.Constraints {
-		value, has := attribute(&h.Host, con.Field)
-		if has && !b.holds(con, c, value) || !has && con.Operator != "UNLIKE" {
-			out = append(out, con)
-		}
-	}
-	return out
 }
 
 // demanded is the ports that the app demands and that are taken, if any others in
