@@ -46,14 +46,16 @@ type Deployment struct {
 	Step    int     `json:"step"` // 0 <= Step <= len(Steps); the one being worked on
 	// StepStarted is when each step began, up to the one being worked on; the end of one
 	// is the start of the next. Zero where it is not known.
-	StepStarted []time.Time     `json:"stepStarted,omitempty"`
-	Old         map[ID]*App     `json:"old"`            // the specs before; nil where the app is new
-	Kill        []string        `json:"kill,omitempty"` // instances named as the victims of a scale-down
-	Started     time.Time       `json:"started"`
-	Ended       time.Time       `json:"ended,omitzero"`
-	State       DeploymentState `json:"state"`
-	Reason      string          `json:"reason,omitempty"` // why it failed or was cancelled
-	By          string          `json:"by,omitempty"`     // who asked: a client's address, or what of the platform
+	StepStarted []time.Time `json:"stepStarted,omitempty"`
+	Old         map[ID]*App `json:"old"` // the specs before; nil where the app is new
+	// OldGroups are the groups before that it made, changed or deleted; nil where it made one.
+	OldGroups map[ID]*Group   `json:"oldGroups,omitempty"`
+	Kill      []string        `json:"kill,omitempty"` // instances named as the victims of a scale-down
+	Started   time.Time       `json:"started"`
+	Ended     time.Time       `json:"ended,omitzero"`
+	State     DeploymentState `json:"state"`
+	Reason    string          `json:"reason,omitempty"` // why it failed or was cancelled
+	By        string          `json:"by,omitempty"`     // who asked: a client's address, or what of the platform
 
 	// Rollback: when it cannot succeed it fails by itself, and another deployment
 	// goes back to the specs before. Otherwise it tries on for ever, as Marathon's do.

@@ -19,7 +19,7 @@ type Key struct {
 }
 
 // A Match is what a change is only made for: the app of that id, or the group, still
-// has that version. A group has the newest version of its apps.
+// has that version. A group has the newest version of its own and of all below it.
 type Match struct {
 	ID      apps.ID
 	Version apps.Version // 0: any, but it must be there
@@ -118,12 +118,10 @@ func (s *State) versionOf(id apps.ID) (version apps.Version, there bool) {
 	if a := s.present(id); a != nil {
 		return a.spec.Version, true
 	}
-	for member, a := range s.apps {
-		if !a.spec.Deleted && a.run == nil && member.Within(id) {
-			version, there = max(version, a.spec.Version), true
-		}
+	if s.groups[id] == nil {
+		return 0, false
 	}
-	return version, there
+	return s.groupVersion(id), true
 }
 
 func (s *State) loadAnswers(stored []apps.Answer) {

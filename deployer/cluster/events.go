@@ -29,6 +29,12 @@ type (
 		Match      []Match   // or nothing is changed
 		Key        *Key      // of a request that may come again; nil: it has none
 		Created    apps.ID   // what is made by it, for the answer to come again
+
+		PutGroups  []PutGroup
+		DropGroups []apps.ID // each must exist; with all that is in it and below. Of "/" all goes, but not itself
+
+		back   bool                    // it goes back: what was allowed then is allowed again
+		groups map[apps.ID]*apps.Group // what groups shall be again; nil: gone, if nothing is in it
 	}
 
 	// Kill asks for instances to be stopped; their app replaces them. Unknown ids
@@ -144,11 +150,12 @@ func (fx *Effects) Empty() bool {
 }
 
 // Changes is what one Step altered, ready to be stored: complete rows, each at
-// most once. What was removed and made again in the step is not on its list of what is
+// most once (apps and groups: each version of them). What was removed and made again in the step is not on its list of what is
 // gone, unless its rows go after that (jobs, callbacks, answers).
 type Changes struct {
 	Apps        []*apps.App       // accepted: each is the app's present version, and a version to keep
 	GoneApps    []apps.ID         // deleted, with all their versions
+	Groups      []*apps.Group     // made, changed or deleted, in this order: each is a version to keep
 	Instances   []*apps.Instance  // made or changed; they are not changed later
 	Finished    []apps.Finished   // gone: to be moved to the history
 	Evidence    []apps.Evidence   // of instances that failed, for the history
@@ -175,7 +182,7 @@ type Changes struct {
 
 // Empty reports whether there is nothing to store.
 func (c *Changes) Empty() bool {
-	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
+	return len(c.Apps) == 0 && len(c.GoneApps) == 0 && len(c.Groups) == 0 && len(c.Instances) == 0 && len(c.Finished) == 0 &&
 		len(c.Evidence) == 0 && len(c.Jobs) == 0 && len(c.GoneJobs) == 0 && len(c.Runs) == 0 && len(c.GoneRuns) == 0 &&
 		len(c.Claims) == 0 && len(c.GoneClaims) == 0 && len(c.Roles) == 0 && len(c.GoneRoles) == 0 && len(c.Callbacks) == 0 && len(c.GoneCallbacks) == 0 && c.Settings == nil &&
 		len(c.Answers) == 0 && len(c.GoneAnswers) == 0 &&
@@ -188,6 +195,7 @@ type Stored struct {
 	Serial      uint64      // of the newest instance
 	Seq         uint64      // of the newest notice
 	Apps        []*apps.App // the present version of each
+	Groups      []*apps.Group
 	Specs       []*apps.App // other versions that Instances have
 	Instances   []apps.Instance
 	Deployments []apps.Deployment // running ones, oldest first

@@ -119,7 +119,12 @@ func (s *State) hopeless(d *deployment) bool {
 // giveUp ends a deployment as failed and goes back to the specs before it. Apps that
 // it made stay as they are, tried on with backoff: there is nothing to go back to.
 func (s *State) giveUp(d *deployment) {
-	back := Change{Deployment: followUp(d.ID), Force: true, By: "pacer, to go back from deployment " + d.ID}
+	back := Change{Deployment: followUp(d.ID), Force: true, By: "pacer, to go back from deployment " + d.ID, back: true, groups: map[apps.ID]*apps.Group{}}
+	for id, old := range d.OldGroups {
+		if old != nil {
+			back.groups[id] = old
+		}
+	}
 	for _, id := range sortedKeys(d.Old) {
 		if old := d.Old[id]; old != nil {
 			back.Put = append(back.Put, PutApp{App: old})

@@ -92,30 +92,45 @@ func (s *State) foldChange(c Change) {
 		s.refuse(c.Request, err)
 		return
 	}
+	reply, err := s.accept(c)
+	if err != nil {
+		s.refuseChange(c, err)
+		return
+	}
+	s.reply(reply)
+}
+
+// accept starts the deployment of a change, and is the reply to it.
+func (s *State) accept(c Change) (Reply, error) {
+	c, err := s.withDropped(c)
+	if err != nil {
+		return Reply{}, err
+	}
 	target, restart, err := s.target(c)
 	if err != nil {
-		s.refuse(c.Request, err)
-		return
+		return Reply{}, err
 	}
-	if err := s.checkTree(target); err != nil {
-		s.refuse(c.Request, err)
-		return
+	groups, err := s.regroup(c, target)
+	if err != nil {
+		return Reply{}, err
 	}
-	version := s.nextVersion(target)
+	if err := s.checkTree(c, target, groups); err != nil {
+		return Reply{}, err
+	}
+	version := s.nextVersion(target, groups)
 	d := &deployment{Deployment: apps.Deployment{
 		ID: c.Deployment, Version: version, Started: s.now, State: apps.DeploymentRunning,
-		Old: map[apps.ID]*apps.App{}, Kill: c.Kill, By: cmp.Or(c.By, c.ClientIP),
+		Old: map[apps.ID]*apps.App{}, OldGroups: groups.old(), Kill: c.Kill, By: cmp.Or(c.By, c.ClientIP),
 	}}
 	accepted := s.acceptAll(target, restart, version, d)
-	d.Steps = s.plan(d, accepted)
+	d.Steps = s.plan(d, accepted, groups.rows)
 	d.Rollback = c.Rollback || wantsRollback(accepted)
 	reverts := s.reverts(accepted, restart)
 	if err := s.unlock(c, d); err != nil {
 		for _, spec := range accepted {
 			s.releasePorts(spec)
 		}
-		s.refuse(c.Request, err)
-		return
+		return Reply{}, err
 	}
 	reply := Reply{Request: c.Request, Deployment: d.ID, Version: version}
 	for _, t := range target {
@@ -125,12 +140,14 @@ func (s *State) foldChange(c Change) {
 		}
 		reply.Apps = append(reply.Apps, spec)
 	}
+	groups.enter(version)
 	s.start(d, accepted, c)
+	groups.leave(version)
 	s.keep(c.Key, c.Created, reply)
 	for _, id := range sortedKeys(reverts) {
 		s.adopt(s.apps[id], reverts[id])
 	}
-	s.reply(reply)
+	return reply, nil
 }
 
 // target is what the change asks for, app by app: complete specs in the order of
@@ -222,10 +239,15 @@ func (s *State) present(id apps.ID) *app {
 	return nil
 }
 
-// nextVersion is now, or a millisecond after the newest version of an app in the
+// nextVersion is now, or a millisecond after the newest version of an app or group in the
 // change: versions only grow.
-func (s *State) nextVersion(target []*apps.App) apps.Version {
+func (s *State) nextVersion(target []*apps.App, groups *regrouping) apps.Version {
 	version := apps.VersionAt(s.now)
+	for id := range groups.rows {
+		if g := s.groups[id]; g != nil {
+			version = max(version, g.row.Version+1)
+		}
+	}
 	for _, t := range target {
 		if a := s.apps[t.ID]; a != nil {
 			version = max(version, a.spec.Version+1)
@@ -379,9 +401,9 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 		spec := accepted[t]
 		a := s.apps[t]
 		if was := s.present(t) != nil; was && spec.Deleted {
-			seat(s.folders, t, -1)
+			s.seatApp(t, -1)
 		} else if !was && !spec.Deleted {
-			seat(s.folders, t, 1)
+			s.seatApp(t, 1)
 		}
 		if a == nil {
 			a = &app{spec: spec}
@@ -397,8 +419,8 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 		s.fx.Save.Apps = append(s.fx.Save.Apps, spec)
 		s.touch(a)
 		s.tellAccepted(spec, d.Old[t] != nil, c)
-		s.tell(apps.Notice{Type: "group_change_success", App: t.Parent(), Version: spec.Version})
 	}
+	s.tell(apps.Notice{Type: "group_change_success", App: changedGroup(c), Version: d.Version})
 	s.prepare(accepted)
 	s.deployments[d.ID] = d
 	s.order = append(s.order, d)
@@ -438,7 +460,7 @@ func (s *State) foldCancel(c Cancel) {
 		s.reply(Reply{Request: c.Request, Deployment: d.ID, Version: d.Version})
 		return
 	}
-	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true, ClientIP: c.ClientIP}
+	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true, ClientIP: c.ClientIP, back: true, groups: d.OldGroups}
 	for _, id := range sortedKeys(d.Old) {
 		switch old := d.Old[id]; {
 		case old != nil:

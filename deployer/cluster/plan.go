@@ -14,10 +14,10 @@ import (
 // Marathon's it stops, and suspends, in layers too: what depends on others goes before
 // them.
 // d.Old names the apps that take part; their new specs are in accepted.
-func (s *State) plan(d *deployment, accepted map[apps.ID]*apps.App) []apps.Step {
+func (s *State) plan(d *deployment, accepted map[apps.ID]*apps.App, groups map[apps.ID]*apps.Group) []apps.Step {
 	var start apps.Step
 	downs, layers := map[int]*apps.Step{}, map[int]*apps.Step{}
-	depth := s.depths(accepted)
+	depth := s.depths(accepted, groups)
 	for _, id := range sortedKeys(accepted) {
 		spec, old := accepted[id], d.Old[id]
 		action := apps.Action{Kind: apps.RestartApplication, App: id, Pod: spec.Pod != nil}
@@ -60,17 +60,10 @@ func act(layers map[int]*apps.Step, n int, action apps.Action) {
 
 // depths is, for each app of the change, the length of the longest chain of
 // dependencies that starts at it, through all apps as they will be. A dependency on
-// a group is one on all its apps. A cycle would end the chain; checkTree refuses them.
-func (s *State) depths(accepted map[apps.ID]*apps.App) map[apps.ID]int {
-	spec := func(id apps.ID) *apps.App {
-		if a := accepted[id]; a != nil {
-			return a
-		}
-		if a := s.present(id); a != nil {
-			return a.spec
-		}
-		return nil
-	}
+// a group is one on all its apps. A cycle would end the chain; checkCircles refuses them.
+func (s *State) depths(accepted map[apps.ID]*apps.App, groups map[apps.ID]*apps.Group) map[apps.ID]int {
+	graph := s.graph(accepted, groups)
+	graph.goes = true
 	depth := map[apps.ID]int{}
 	onPath := map[apps.ID]bool{}
 	var visit func(id apps.ID) int
@@ -78,14 +71,16 @@ func (s *State) depths(accepted map[apps.ID]*apps.App) map[apps.ID]int {
 		if n, known := depth[id]; known || onPath[id] {
 			return n
 		}
-		a := spec(id)
-		if a == nil || len(a.Dependencies) == 0 {
+		dependencies := graph.dependencies(id)
+		if len(dependencies) == 0 {
 			return 0
 		}
 		onPath[id] = true
 		n := 0
-		for _, dep := range s.below(a.Dependencies, accepted) {
-			n = max(n, 1+visit(dep))
+		for _, dependency := range dependencies {
+			for _, member := range graph.members(dependency) {
+				n = max(n, 1+visit(member))
+			}
 		}
 		delete(onPath, id)
 		depth[id] = n
@@ -95,26 +90,6 @@ func (s *State) depths(accepted map[apps.ID]*apps.App) map[apps.ID]int {
 		depth[id] = visit(id)
 	}
 	return depth
-}
-
-// below is the apps that dependencies name, directly or as members of a group.
-func (s *State) below(dependencies []apps.ID, accepted map[apps.ID]*apps.App) []apps.ID {
-	var out []apps.ID
-	for _, dep := range dependencies {
-		if s.apps[dep] != nil || accepted[dep] != nil {
-			out = append(out, dep)
-			continue
-		}
-		for _, ids := range [][]apps.ID{sortedKeys(s.apps), sortedKeys(accepted)} {
-			for _, id := range ids {
-				if id.Within(dep) {
-					out = append(out, id)
-				}
-			}
-		}
-	}
-	slices.Sort(out)
-	return slices.Compact(out)
 }
 
 // advance moves deployments whose step is done to the next, and ends those whose
@@ -200,7 +175,7 @@ func (s *State) end(d *deployment, state apps.DeploymentState, reason string) {
 // snapshot is the deployment as it is now, without the specs before it.
 func (d *deployment) snapshot() *apps.Deployment {
 	c := d.Deployment
-	c.Old = nil
+	c.Old, c.OldGroups = nil, nil
 	return &c
 }
 

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"container/heap"
 	"fmt"
-	"maps"
 	"slices"
 	"time"
 
@@ -80,7 +79,8 @@ type State struct {
 	roles     map[string]apps.Role // that were set
 	settings  apps.Settings
 	callbacks map[string]apps.Callback // by URL
-	folders   map[apps.ID]int          // how many apps are below a group
+	groups    map[apps.ID]*folder      // "/" is always there
+	unsaved   []*apps.Group            // rows that were missing
 	waited    []*app                   // what they wait for may have changed, each once
 	many      bool                     // this step makes many instances
 	slots     []apps.Instance          // then, room for copies to come
@@ -204,12 +204,12 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		s.bookPorts(spec)
 		s.touch(s.apps[spec.ID])
 	}
-	s.folders = s.seats()
 	s.loadRoles(stored.Roles)
 	s.loadCallbacks(stored.Callbacks)
 	s.apply(stored.Settings)
 	s.loadAnswers(stored.Answers)
 	s.loadJobs(stored)
+	s.loadGroups(stored.Groups)
 	specs := map[apps.ID]map[apps.Version]*apps.App{}
 	for _, spec := range slices.Concat(stored.Apps, stored.Specs) {
 		if specs[spec.ID] == nil {
@@ -359,6 +359,10 @@ func (s *State) write() {
 		}
 	}
 	s.many, s.slots, s.rooms = false, nil, nil
+	if len(s.unsaved) > 0 {
+		fx.Save.Groups = append(s.unsaved, fx.Save.Groups...)
+		s.unsaved = nil
+	}
 	s.writeJobs()
 	for _, id := range sortedKeys(s.claimed) {
 		fx.Save.Claims = append(fx.Save.Claims, s.claimed[id].Claim)
@@ -476,8 +480,8 @@ func (s *State) Check() error {
 	if err := cmp.Or(s.checkClaims(), s.checkMoves()); err != nil {
 		return err
 	}
-	if seats := s.seats(); !maps.Equal(seats, s.folders) {
-		return fmt.Errorf("apps by group are %v, recounted %v", s.folders, seats)
+	if err := s.checkGroups(); err != nil {
+		return err
 	}
 	n, digest, ports := 0, uint64(0), map[int]int{}
 	for id, a := range s.apps {

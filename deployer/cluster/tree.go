@@ -1,100 +1,139 @@
 package cluster
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
 	"pacer/apps"
 )
 
-// checkTree refuses what is only wrong beside other apps: an app in the place of a
-// group, or the other way round, and dependencies in a circle. target is complete specs,
-// those to be deleted among them.
-func (s *State) checkTree(target []*apps.App) error {
-	folders := map[apps.ID]int{} // how many more apps are below
-	comes, goes := map[apps.ID]bool{}, map[apps.ID]bool{}
-	depends := false
-	for _, spec := range target {
-		switch there := s.present(spec.ID); {
-		case spec.Deleted:
-			goes[spec.ID] = true
-			seat(folders, spec.ID, -1)
-		case there == nil:
-			comes[spec.ID] = true
-			seat(folders, spec.ID, 1)
-			depends = depends || len(spec.Dependencies) > 0
-		default:
-			depends = depends || len(spec.Dependencies) > 0 && !slices.Equal(spec.Dependencies, there.spec.Dependencies)
+// checkTree refuses what is only wrong beside other apps and groups: roles that a group
+// does not allow, and dependencies in a circle. target is complete specs, those to be
+// deleted among them.
+func (s *State) checkTree(c Change, target []*apps.App, groups *regrouping) error {
+	if !c.back {
+		if err := groups.checkRoles(target, c.Force); err != nil {
+			return err
 		}
 	}
-	for _, spec := range target {
-		clash := comes[spec.ID] && s.folders[spec.ID]+folders[spec.ID] > 0
-		for group := spec.ID.Parent(); group != "/" && comes[spec.ID] && !clash; group = group.Parent() {
-			clash = comes[group] || s.present(group) != nil && !goes[group]
-		}
-		if clash {
-			return wrong("/id", "Groups and Applications may not have the same identifier.")
-		}
-	}
-	if !depends { // a circle needs one that is new in it
-		return nil
-	}
-	return s.checkCircles(target)
+	return s.checkCircles(target, groups)
 }
 
-func (s *State) checkCircles(target []*apps.App) error {
-	tree := map[apps.ID]*apps.App{}
-	for id := range s.apps {
-		if a := s.present(id); a != nil {
-			tree[id] = a.spec
+// checkCircles refuses dependencies in a circle. It looks at what can be come to from
+// where they are new: from apps that are new or depend on something else, and from those
+// in groups that do.
+func (s *State) checkCircles(target []*apps.App, groups *regrouping) error {
+	specs := make(map[apps.ID]*apps.App, len(target))
+	for _, spec := range target {
+		specs[spec.ID] = spec
+	}
+	walk := walker{graph: s.graph(specs, groups.rows), met: map[apps.ID]mark{}}
+	var from []apps.ID
+	for _, spec := range target {
+		if there := s.present(spec.ID); !spec.Deleted && (there == nil || !slices.Equal(spec.Dependencies, there.spec.Dependencies)) {
+			from = append(from, spec.ID)
 		}
 	}
-	for _, spec := range target {
-		if tree[spec.ID] = spec; spec.Deleted {
-			delete(tree, spec.ID)
+	for _, id := range sortedKeys(groups.rows) {
+		if row := groups.rows[id]; row != nil && len(row.Dependencies) > 0 && (s.groups[id] == nil || !slices.Equal(row.Dependencies, s.groups[id].row.Dependencies)) {
+			from = append(from, walk.graph.members(id)...)
 		}
 	}
-	walk := walker{tree: tree, order: slices.Sorted(maps.Keys(tree)), met: map[apps.ID]mark{}}
-	for _, spec := range target {
-		if spec.Deleted {
-			continue
-		}
-		if circle := walk.circle(spec.ID); circle != nil {
+	for _, id := range from {
+		if circle := walk.circle(id); circle != nil {
 			return wrong("/dependencies", "Dependency graph has cyclic dependencies.", circleText(circle))
 		}
 	}
 	return nil
 }
 
-// seat counts an app in the groups that it is in.
-func seat(folders map[apps.ID]int, id apps.ID, sign int) {
-	for group := id.Parent(); group != "/"; group = group.Parent() {
-		if folders[group] += sign; folders[group] == 0 {
-			delete(folders, group)
-		}
-	}
-}
-
-// seats recounts all apps.
-func (s *State) seats() map[apps.ID]int {
-	folders := map[apps.ID]int{}
-	for id := range s.apps {
-		if s.present(id) != nil {
-			seat(folders, id, 1)
-		}
-	}
-	return folders
-}
-
 func wrong(path string, faults ...string) error {
 	return &apps.Error{Kind: apps.Invalid, Message: "Object is not valid", Details: []apps.FieldErrors{{Path: path, Errors: faults}}}
 }
 
+// A graph is who depends on whom, as a change will have it.
+type graph struct {
+	s      *State
+	specs  map[apps.ID]*apps.App   // of the change
+	groups map[apps.ID]*apps.Group // the same; nil: it goes
+	coming []apps.ID               // of specs, those that are new
+	goes   bool                    // what goes is there, too
+	known  map[apps.ID][]apps.ID   // members that were asked for
+}
+
+func (s *State) graph(specs map[apps.ID]*apps.App, groups map[apps.ID]*apps.Group) *graph {
+	g := &graph{s: s, specs: specs, groups: groups, known: map[apps.ID][]apps.ID{}}
+	for id := range specs {
+		if s.present(id) == nil {
+			g.coming = append(g.coming, id)
+		}
+	}
+	return g
+}
+
+// app is the spec that an app will have; nil: it is not there.
+func (g *graph) app(id apps.ID) *apps.App {
+	if spec := g.specs[id]; spec != nil {
+		if spec.Deleted && !g.goes {
+			return nil
+		}
+		return spec
+	}
+	if a := g.s.present(id); a != nil {
+		return a.spec
+	}
+	return nil
+}
+
+// dependencies are what an app depends on: its own dependencies, and those of the groups
+// it is in.
+func (g *graph) dependencies(id apps.ID) []apps.ID {
+	var all []apps.ID
+	if spec := g.app(id); spec != nil {
+		all = spec.Dependencies
+	}
+	for group := id.Parent(); ; group = group.Parent() {
+		if row := g.group(group); row != nil && len(row.Dependencies) > 0 {
+			all = slices.Concat(all, row.Dependencies)
+		}
+		if group == "/" {
+			return all
+		}
+	}
+}
+
+func (g *graph) group(id apps.ID) *apps.Group {
+	row, changes := g.groups[id]
+	if there := g.s.groups[id]; there != nil && (!changes || row == nil && g.goes) {
+		return there.row
+	}
+	return row
+}
+
+// members are the apps that a dependency means: that one, or all of a group. What
+// is not there is no app yet.
+func (g *graph) members(dependency apps.ID) []apps.ID {
+	if list, known := g.known[dependency]; known {
+		return list
+	}
+	var list []apps.ID
+	if g.app(dependency) != nil {
+		list = []apps.ID{dependency}
+	} else {
+		for _, id := range slices.Concat(g.s.inside(dependency), g.coming) {
+			if id.Within(dependency) && g.app(id) != nil {
+				list = append(list, id)
+			}
+		}
+		slices.Sort(list)
+	}
+	g.known[dependency] = list
+	return list
+}
+
 // A walker looks for circles, meeting each app once.
 type walker struct {
-	tree  map[apps.ID]*apps.App
-	order []apps.ID // of the tree
+	graph *graph
 	met   map[apps.ID]mark
 	path  []apps.ID // those that are onPath, each depending on the next
 }
@@ -117,8 +156,8 @@ func (w *walker) circle(id apps.ID) []apps.ID {
 	}
 	w.met[id] = onPath
 	w.path = append(w.path, id)
-	for _, dependency := range w.tree[id].Dependencies {
-		for _, member := range w.members(dependency) {
+	for _, dependency := range w.graph.dependencies(id) {
+		for _, member := range w.graph.members(dependency) {
 			if circle := w.circle(member); circle != nil {
 				return circle
 			}
@@ -141,18 +180,4 @@ func circleText(circle []apps.ID) string {
 		names = append(names, string(id))
 	}
 	return strings.Join(append(names, string(circle[0])), " → ")
-}
-
-// members are the apps that a dependency means: that one, or all of a group. What
-// is not there is no app yet.
-func (w *walker) members(dependency apps.ID) []apps.ID {
-	if w.tree[dependency] != nil {
-		return []apps.ID{dependency}
-	}
-	first, _ := slices.BinarySearch(w.order, dependency+"/")
-	last, _ := slices.BinarySearch(w.order, dependency+"0") // '0' follows '/'
-	if dependency == "/" {
-		first, last = 0, len(w.order)
-	}
-	return w.order[first:last]
 }

@@ -53,7 +53,10 @@ func TestAppsHaveToFitIntoTheTree(t *testing.T) {
 			app.Deleted = true
 			target = append(target, app)
 		}
-		err := state.checkTree(target)
+		groups, err := state.regroup(Change{}, target)
+		if err == nil {
+			err = state.checkTree(Change{}, target, groups)
+		}
 		got := ""
 		if e := (*apps.Error)(nil); errors.As(err, &e) {
 			got = strings.Join(e.Details[0].Errors, " ")
