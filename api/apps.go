@@ -129,7 +129,7 @@ func (d *door) listGroupApps(path []string) answer {
 		for _, app := range v.below(appID(path)) {
 			list = append(list, v.info(app, e))
 		}
-		if len(list) == 0 && len(path) > 0 {
+		if !v.hasGroup(appID(path)) {
 			return noGroup(appID(path))
 		}
 		return d.ok(w, map[string][]wire.AppInfo{"*": list})

@@ -51,7 +51,8 @@ func (d *door) checkRunnable(c *cluster.Change) error {
 }
 
 func (d *door) createApp(w http.ResponseWriter, r *http.Request) error {
-	if _, err := d.view(); err != nil {
+	v, err := d.view()
+	if err != nil {
 		return err
 	}
 	force, err := flag(r, "force", false)
@@ -62,6 +63,7 @@ func (d *door) createApp(w http.ResponseWriter, r *http.Request) error {
 	if err := read(w, r, &body); err != nil {
 		return err
 	}
+	body.Role = v.defaultRole(wire.Absolute("/", body.ID), body.Role)
 	spec, err := body.Create(d.Wire, "")
 	if err != nil {
 		return err
@@ -199,6 +201,7 @@ func (d *door) changeOf(r *http.Request, v *lookup, id apps.ID, body wire.App) (
 		}
 	}
 	if !exists || !partial {
+		body.Role = v.defaultRole(id, body.Role)
 		spec, err := body.Create(d.Wire, id)
 		if exists {
 			c.Edit = []cluster.EditApp{{App: id, Edit: replace(spec)}}

@@ -76,7 +76,7 @@ func TestTheClientAsksWhatItSays(t *testing.T) {
 		{"DeleteApp", func() error { return result(c.DeleteApp(ctx, "/lone", false)) },
 			cluster.Change{Request: "r1", Delete: []apps.ID{"/lone"}, URI: "/v2/apps/lone?force=false"}},
 		{"DeleteGroup", func() error { return result(c.DeleteGroup(ctx, "/shop", true)) },
-			cluster.Change{Request: "r1", Delete: []apps.ID{"/shop/db", "/shop/web"}, Force: true, URI: "/v2/groups/shop?force=true"}},
+			cluster.Change{Request: "r1", DropGroups: []apps.ID{"/shop"}, Force: true, URI: "/v2/groups/shop?force=true"}},
 		{"KillTasksAndScale", func() error {
 			return result(c.KillTasksAndScale(ctx, false, "shop_web.instance-1._app.1", "shop_web.instance-2", "shop_web.instance-1", "gone.instance-9._app.1"))
 		}, cluster.Change{Request: "r1", Put: []cluster.PutApp{{App: &smaller}}, Kill: []string{"shop_web.instance-1", "shop_web.instance-2"}, URI: "/v2/tasks/delete?scale=true"}},

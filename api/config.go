@@ -41,6 +41,9 @@ type View interface {
 	Revisions() []deployer.AppRevision // ordered by id
 	// Changes are what changed after a revision of all apps; ok: nothing else did.
 	Changes(since uint64) (changed []deployer.AppChange, now uint64, ok bool)
+	// Group is the row of a group; "/" may have none, though it is there.
+	Group(id apps.ID) (*apps.Group, bool)
+	Groups(id apps.ID) []*apps.Group // it and those below it, ordered by id
 	InstancesOf(id apps.ID) []apps.Instance
 	Instance(id string) (apps.Instance, bool)
 	Deployments() []apps.Deployment // running, oldest first
@@ -65,6 +68,10 @@ type Reader interface {
 	Versions(ctx context.Context, app apps.ID) ([]apps.Version, error)
 	// AppVersion fails with NotFound.
 	AppVersion(ctx context.Context, app apps.ID, v apps.Version) (*apps.App, error)
+	// GroupVersions are the kept versions of a group itself and of those below it, newest first.
+	GroupVersions(ctx context.Context, group apps.ID) ([]apps.Version, error)
+	// GroupsAt are a group and those below it as they were at a version, ordered by id.
+	GroupsAt(ctx context.Context, group apps.ID, at apps.Version) ([]*apps.Group, error)
 	// Notices are up to limit notices after number after, oldest first.
 	Notices(ctx context.Context, after uint64, limit int) ([]apps.Notice, error)
 	// LastSeq is the number of the newest notice.

@@ -34,10 +34,7 @@ func (d *door) changeGroup(path []string) answer {
 		if err := wire.CheckGroupID(id); err != nil {
 			return err
 		}
-		if err := checkEnforceRole(&body, ""); err != nil {
-			return err
-		}
-		if r.Method == http.MethodPost && (id == "/" || len(v.members(id)) > 0) {
+		if r.Method == http.MethodPost && v.hasGroup(id) {
 			return apps.Errorf(apps.Conflict, "Group %s is already created. Use PUT to change this group.", id)
 		}
 		if _, taken := v.Spec(id); taken {
@@ -60,6 +57,7 @@ func (d *door) changeGroup(path []string) answer {
 		}
 		if r.Method == http.MethodPost {
 			c.Created = id
+			makeAnew(&c, id)
 		}
 		reply, err := d.change(r, c)
 		if err != nil {
@@ -73,9 +71,18 @@ func (d *door) changeGroup(path []string) answer {
 	}
 }
 
+// makeAnew has the core make sure that the group is not there, too.
+func makeAnew(c *cluster.Change, id apps.ID) {
+	for i := range c.PutGroups {
+		if c.PutGroups[i].ID == id {
+			c.PutGroups[i].New = true
+		}
+	}
+}
+
 func (d *door) groupChange(r *http.Request, v *lookup, id apps.ID, body *wire.GroupUpdate) (cluster.Change, error) {
 	forgetVersions(body)
-	structural := body.Apps != nil || body.Groups != nil || body.Pods != nil || body.Dependencies != nil
+	structural := body.Apps != nil || body.Groups != nil || body.Pods != nil || body.Dependencies != nil || body.EnforceRole != nil
 	switch {
 	case body.Version != nil && (structural || body.ScaleBy != nil), body.ScaleBy != nil && structural:
 		return cluster.Change{}, apps.Errorf(apps.Invalid, "version and scaleBy are not allowed in conjunction with other properties.")
@@ -84,8 +91,8 @@ func (d *door) groupChange(r *http.Request, v *lookup, id apps.ID, body *wire.Gr
 	case body.ScaleBy != nil:
 		return scaleGroup(v.below(id), *body.ScaleBy), nil
 	}
-	g := groupTarget{settings: d.Wire, view: v, keep: map[apps.ID]bool{}}
-	if err := g.collect(id, body, "", nil); err != nil {
+	g := groupTarget{settings: d.Wire, view: v, keep: map[apps.ID]bool{}, enforce: map[apps.ID]bool{}, services: changesServices(body)}
+	if err := g.collect(id, body, ""); err != nil {
 		return cluster.Change{}, err
 	}
 	return g.change(id)
@@ -109,24 +116,43 @@ func scaleGroup(members []*apps.App, factor float64) (c cluster.Change) {
 // instancesMax is the bound of wire.App.Instances.
 const instancesMax = 100_000
 
+// groupRollback takes all that is below a group back to what it was. What is younger goes;
+// apps that were deleted since do not come back, groups do.
 func (d *door) groupRollback(r *http.Request, v *lookup, id apps.ID, version string) (c cluster.Change, err error) {
 	at, err := apps.ParseVersion(version)
 	if err != nil {
 		return c, err
 	}
-	members, err := d.groupAt(r, v, id, at)
+	was, err := d.groupAt(r, v, id, at)
 	if err != nil {
 		return c, err
 	}
-	if len(members) == 0 {
+	if was == nil {
 		return c, apps.Errorf(apps.Invalid, "Group %s not available in version %s", id, at)
 	}
-	for _, spec := range members {
-		c.Edit = append(c.Edit, cluster.EditApp{App: spec.ID, Edit: replace(spec)})
+	there := map[apps.ID]bool{"/": true}
+	for _, spec := range was.members {
+		edit := replace(spec)
+		if spec.Pod != nil {
+			edit = func(*apps.App) (*apps.App, error) { return spec, nil }
+		}
+		c.Edit = append(c.Edit, cluster.EditApp{App: spec.ID, Edit: edit})
+		for group := spec.ID; group != "/"; group = group.Parent() {
+			there[group] = true
+		}
 	}
-	for _, app := range v.below(id) {
-		if !slices.ContainsFunc(members, func(spec *apps.App) bool { return spec.ID == app.ID }) {
+	for _, row := range was.rows {
+		there[row.ID] = true
+		c.PutGroups = append(c.PutGroups, cluster.PutGroup{ID: row.ID, Dependencies: slices.Concat([]apps.ID{}, row.Dependencies), EnforceRole: &row.EnforceRole})
+	}
+	for _, app := range v.members(id) {
+		if !there[app.ID] {
 			c.Delete = append(c.Delete, app.ID)
+		}
+	}
+	for _, row := range v.Groups(id) {
+		if !there[row.ID] && row.ID != id {
+			c.DropGroups = append(c.DropGroups, row.ID)
 		}
 	}
 	return c, nil
@@ -139,25 +165,26 @@ type groupTarget struct {
 	specs    []*apps.App
 	keep     map[apps.ID]bool // apps that are there and stay as they are
 	gone     []apps.ID        // pods that go
+	groups   []cluster.PutGroup
+	dropped  []apps.ID        // groups
+	enforce  map[apps.ID]bool // what the body says of top-level groups
+	services bool             // the request is about apps or pods, too
 }
 
 // collect walks an update: apps that are given replace the apps directly in the
 // group, groups that are given replace its children; what is not given stays.
-// Dependencies of a group are dependencies of the apps that are given in it.
-func (g *groupTarget) collect(id apps.ID, body *wire.GroupUpdate, at string, inherited []string) error {
+func (g *groupTarget) collect(id apps.ID, body *wire.GroupUpdate, at string) error {
 	if body.Version != nil && at != "" || body.ScaleBy != nil && at != "" {
 		return invalid("Object is not valid", at, "version and scaleBy are only possible for the group of the request")
 	}
-	dependencies := slices.Clone(inherited)
-	for _, dependency := range body.Dependencies {
-		dependencies = append(dependencies, string(wire.Absolute(id.Parent(), dependency)))
+	if err := g.group(id, body, at); err != nil {
+		return err
 	}
 	for i := range body.Apps {
-		if err := g.app(id, &body.Apps[i], indexed(at+"/apps", i), dependencies); err != nil {
+		if err := g.app(id, &body.Apps[i], indexed(at+"/apps", i)); err != nil {
 			return err
 		}
 	}
-	given := map[apps.ID]bool{}
 	for i, raw := range body.Pods {
 		if err := g.pod(id, raw, indexed(at+"/pods", i)); err != nil {
 			return err
@@ -166,6 +193,7 @@ func (g *groupTarget) collect(id apps.ID, body *wire.GroupUpdate, at string, inh
 	if body.Pods != nil {
 		g.dropPods(id)
 	}
+	given := map[apps.ID]bool{}
 	for i := range body.Groups {
 		child, here := &body.Groups[i], indexed(at+"/groups", i)
 		if child.ID == "" {
@@ -178,21 +206,34 @@ func (g *groupTarget) collect(id apps.ID, body *wire.GroupUpdate, at string, inh
 		if err := wire.CheckGroupID(childID); err != nil {
 			return under(here, err)
 		}
-		given[childID] = true
-		if err := g.collect(childID, child, here, dependencies); err != nil {
+		given[childOf(id, childID)] = true
+		if err := g.collect(childID, child, here); err != nil {
 			return err
 		}
 	}
-	for _, app := range g.view.below(id) {
-		direct := app.ID.Parent() == id
-		if direct && body.Apps == nil || !direct && body.Groups == nil && !given[childOf(id, app.ID)] {
-			g.keep[app.ID] = true
-		}
-	}
+	g.settle(id, body, given)
 	return nil
 }
 
-func (g *groupTarget) app(group apps.ID, body *wire.App, at string, dependencies []string) error {
+// settle says what of the group stays that is not given, and which groups go.
+func (g *groupTarget) settle(id apps.ID, body *wire.GroupUpdate, given map[apps.ID]bool) {
+	for _, app := range g.view.below(id) {
+		direct := app.ID.Parent() == id
+		if direct && body.Apps == nil || !direct && body.Groups == nil {
+			g.keep[app.ID] = true
+		}
+	}
+	if body.Groups == nil {
+		return
+	}
+	for _, row := range g.view.Groups(id) {
+		if row.ID.Parent() == id && row.ID != id && !given[row.ID] {
+			g.dropped = append(g.dropped, row.ID)
+		}
+	}
+}
+
+func (g *groupTarget) app(group apps.ID, body *wire.App, at string) error {
 	if body.ID == "" {
 		return invalid("Invalid JSON", at+"/id", "error.path.missing")
 	}
@@ -200,11 +241,11 @@ func (g *groupTarget) app(group apps.ID, body *wire.App, at string, dependencies
 	if id == group || !id.Within(group) {
 		return invalid("Object is not valid", at+"/id", "Identifier is not child of '"+string(group)+"'. Hint: use relative paths.")
 	}
-	for _, dependency := range body.Dependencies {
-		dependencies = append(dependencies, string(wire.Absolute(id.Parent(), dependency)))
-	}
-	body.Dependencies = slices.Clone(dependencies)
+	body.Role = g.defaultRole(id, body.Role)
 	spec, err := body.Create(g.settings, id)
+	if err == nil {
+		err = g.checkRole(spec)
+	}
 	if err != nil {
 		return under(at, err)
 	}
@@ -214,7 +255,7 @@ func (g *groupTarget) app(group apps.ID, body *wire.App, at string, dependencies
 
 // change is what has to happen for the group to become as gathered.
 func (g *groupTarget) change(id apps.ID) (c cluster.Change, err error) {
-	c.Delete = g.gone
+	c.Delete, c.PutGroups, c.DropGroups = g.gone, g.groups, g.dropped
 	for _, spec := range g.specs {
 		g.keep[spec.ID] = true
 		if there, exists := g.view.Spec(spec.ID); exists && there.Pod != nil && spec.Pod != nil {
@@ -239,6 +280,9 @@ func (d *door) deleteGroup(path []string) answer {
 		if err != nil {
 			return err
 		}
+		if !v.hasGroup(appID(path)) {
+			return noGroup(appID(path))
+		}
 		force, err := flag(r, "force", false)
 		if err != nil {
 			return err
@@ -247,14 +291,7 @@ func (d *door) deleteGroup(path []string) answer {
 		if err != nil {
 			return err
 		}
-		c := cluster.Change{Force: force, Match: match}
-		for _, app := range v.members(appID(path)) {
-			c.Delete = append(c.Delete, app.ID)
-		}
-		if len(c.Delete) == 0 && len(path) > 0 {
-			return noGroup(appID(path))
-		}
-		reply, err := d.change(r, c)
+		reply, err := d.change(r, cluster.Change{DropGroups: []apps.ID{appID(path)}, Force: force, Match: match})
 		if err != nil {
 			return err
 		}

@@ -2,10 +2,11 @@ package api
 
 import (
 	"encoding/json"
-	"net/http"
+	"slices"
 
 	"pacer/api/wire"
 	"pacer/apps"
+	"pacer/deployer/cluster"
 )
 
 // pod gathers a pod that is given in a group: as one would PUT it, or as GET of the
@@ -26,7 +27,11 @@ func (g *groupTarget) pod(group apps.ID, raw json.RawMessage, at string) error {
 		return invalid("Object is not valid", at+"/id", "Identifier is not child of '"+string(group)+"'. Hint: use relative paths.")
 	}
 	body.ID = string(id)
+	body.Role = g.defaultRole(id, body.Role)
 	spec, err := body.Spec(g.settings)
+	if err == nil {
+		err = g.checkRole(spec)
+	}
 	if err != nil {
 		return under(at, err)
 	}
@@ -47,40 +52,29 @@ func (g *groupTarget) dropPods(group apps.ID) {
 	}
 }
 
-// checkEnforceRole refuses what a group cannot do: to say the role of what is in it.
-func checkEnforceRole(body *wire.GroupUpdate, at string) error {
-	if body.EnforceRole != nil && *body.EnforceRole {
-		return invalid("Object is not valid", at+"/enforceRole", "groups do not enforce a role: set the role of each app and pod; without one the first element of its path is what fairness counts it for")
+// group gathers what an update says of the group itself.
+func (g *groupTarget) group(id apps.ID, body *wire.GroupUpdate, at string) error {
+	put := cluster.PutGroup{ID: id}
+	if body.Dependencies != nil {
+		put.Dependencies = []apps.ID{}
 	}
-	for i := range body.Groups {
-		if err := checkEnforceRole(&body.Groups[i], indexed(at+"/groups", i)); err != nil {
-			return err
+	for i, text := range body.Dependencies {
+		dependency := wire.Absolute(id, text)
+		if wire.CheckGroupID(dependency) != nil {
+			return invalid("Object is not valid", indexed(at+"/dependencies", i), text+" is not the path of an app or a group")
+		}
+		if !slices.Contains(put.Dependencies, dependency) {
+			put.Dependencies = append(put.Dependencies, dependency)
 		}
 	}
+	if err := g.checkEnforceRole(id, body.EnforceRole, at); err != nil {
+		return err
+	}
+	if body.EnforceRole != nil && id.IsTopLevel() {
+		put.EnforceRole, g.enforce[id] = body.EnforceRole, *body.EnforceRole
+	}
+	g.groups = append(g.groups, put)
 	return nil
-}
-
-// patchGroup answers PATCH: all that can be changed so is whether the role is enforced.
-func (d *door) patchGroup(path []string) answer {
-	return func(w http.ResponseWriter, r *http.Request) error {
-		v, err := d.view()
-		if err != nil {
-			return err
-		}
-		if id := appID(path); len(v.members(id)) == 0 && id != "/" {
-			return noGroup(id)
-		}
-		var body wire.GroupUpdate
-		if err := read(w, r, &body); err != nil {
-			return err
-		}
-		if err := checkEnforceRole(&body, ""); err != nil {
-			return err
-		}
-		d.constants(w.Header())
-		w.WriteHeader(http.StatusOK)
-		return nil
-	}
 }
 
 // forgetVersions takes the versions from a whole answer of GET that is sent back, which

@@ -40,21 +40,11 @@ func TestAGroupMayBeWrittenWithItsPods(t *testing.T) {
 	for body, path := range map[string]string{
 		`{"pods":[` + named("/other/x") + `]}`:  "/pods(0)/id",
 		`{"pods":[{"id":"x","containers":[]}]}`: "/pods(0)/containers",
-		`{"enforceRole":true}`:                  "/enforceRole",
 	} {
 		x := do(t, server, "PUT", "/v2/groups/g", body)
 		var e struct{ Details []apps.FieldErrors }
 		if err := json.Unmarshal([]byte(x.body), &e); err != nil || x.status != 422 || len(e.Details) == 0 || e.Details[0].Path != path {
 			t.Errorf("%s: want %s refused, got %d %s", body, path, x.status, x.body)
 		}
-	}
-	if x := do(t, server, "PATCH", "/v2/groups/g", `{"enforceRole":false}`); x.status != 200 || x.body != "" {
-		t.Errorf("PATCH: %d %q", x.status, x.body)
-	}
-	if x := do(t, server, "PATCH", "/v2/groups/g", `{"enforceRole":true}`); x.status != 422 {
-		t.Errorf("PATCH: %d %q", x.status, x.body)
-	}
-	if x := do(t, server, "PATCH", "/v2/groups/nope", `{}`); x.status != 404 {
-		t.Errorf("PATCH: %d %q", x.status, x.body)
 	}
 }

@@ -1,6 +1,8 @@
 package api
 
 import (
+	"cmp"
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -9,8 +11,9 @@ import (
 	"pacer/apps"
 )
 
-// Groups are not kept: a group is there while an app is below it. Its version is
-// the newest of its apps.
+// A group has a row of its own, and is also there while an app or pod is below it: of an
+// older store the rows are made by the next leader. Its version is the newest of its own
+// and of all below it.
 
 func noGroup(id apps.ID) error { return apps.Errorf(apps.NotFound, "Group '%s' does not exist", id) }
 
@@ -35,6 +38,12 @@ func groupEmbeds(r *http.Request) groupEmbed {
 	return e
 }
 
+// hasGroup reports whether there is a group of that id. "/" is always there.
+func (l *lookup) hasGroup(id apps.ID) bool {
+	_, there := l.Group(id)
+	return there || id == "/" || len(l.members(id)) > 0
+}
+
 func (d *door) getGroup(path []string) answer {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		v, err := d.view()
@@ -45,17 +54,56 @@ func (d *door) getGroup(path []string) answer {
 		if len(path) == 0 && !e.app.taskStats { // it tells ages: of it nothing can be kept
 			return d.wholeTree(w, r, v, e)
 		}
-		members := v.members(appID(path))
-		if len(members) == 0 && len(path) > 0 {
-			return noGroup(appID(path))
+		id := appID(path)
+		if !v.hasGroup(id) {
+			return noGroup(id)
 		}
-		return d.ok(w, groupInfo(appID(path), members, e, func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }, v.podStatus))
+		tree := groupTree{embed: e, info: func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }, pod: v.podStatus}
+		g, _ := tree.of(id, v.members(id), v.Groups(id))
+		return d.ok(w, g)
 	}
 }
 
-// groupInfo is the tree of a group. members are all apps below it, ordered by id.
-func groupInfo(id apps.ID, members []*apps.App, e groupEmbed, info func(*apps.App) wire.AppInfo, pod func(*apps.App) wire.PodStatus) wire.GroupInfo {
-	g := wire.GroupInfo{ID: string(id), Dependencies: []string{}}
+// A groupTree tells of groups, and of what is in them.
+type groupTree struct {
+	embed groupEmbed
+	info  func(*apps.App) wire.AppInfo
+	pod   func(*apps.App) wire.PodStatus
+}
+
+// of is the tree of a group, with its version. members are all apps and pods below it, and
+// rows the groups, itself among them where it has a row; both are ordered by id.
+func (t *groupTree) of(id apps.ID, members []*apps.App, rows []*apps.Group) (g wire.GroupInfo, newest apps.Version) {
+	g, newest = t.embed.shell(id, rows)
+	children := map[apps.ID][]*apps.App{}
+	for _, app := range members {
+		newest = max(newest, app.Version)
+		if app.ID.Parent() != id {
+			child := childOf(id, app.ID)
+			children[child] = append(children[child], app)
+			continue
+		}
+		if app.Pod != nil && t.embed.pods {
+			g.Pods = append(g.Pods, t.pod(app))
+		}
+		if app.Pod == nil && t.embed.apps {
+			g.Apps = append(g.Apps, t.info(app))
+		}
+	}
+	below := rowsByChild(id, rows)
+	for _, child := range childrenOf(children, below) {
+		one, version := t.of(child, children[child], below[child])
+		if newest = max(newest, version); t.embed.groups {
+			g.Groups = append(g.Groups, one)
+		}
+	}
+	g.Version = newest.String()
+	return g, newest
+}
+
+// shell is a group with its own words and its lists empty.
+func (e groupEmbed) shell(id apps.ID, rows []*apps.Group) (g wire.GroupInfo, version apps.Version) {
+	g = wire.GroupInfo{ID: string(id), Dependencies: []string{}}
 	if e.apps {
 		g.Apps = []wire.AppInfo{}
 	}
@@ -65,33 +113,41 @@ func groupInfo(id apps.ID, members []*apps.App, e groupEmbed, info func(*apps.Ap
 	if e.pods {
 		g.Pods = []wire.PodStatus{}
 	}
-	var newest apps.Version
-	children := map[apps.ID][]*apps.App{}
-	var order []apps.ID
-	for _, app := range members {
-		newest = max(newest, app.Version)
-		if app.ID.Parent() == id {
-			if app.Pod != nil && e.pods {
-				g.Pods = append(g.Pods, pod(app))
-			}
-			if app.Pod == nil && e.apps {
-				g.Apps = append(g.Apps, info(app))
-			}
-			continue
+	if len(rows) > 0 && rows[0].ID == id {
+		row := rows[0]
+		for _, dependency := range row.Dependencies {
+			g.Dependencies = append(g.Dependencies, string(dependency))
 		}
-		child := childOf(id, app.ID)
-		if children[child] == nil {
-			order = append(order, child)
-		}
-		children[child] = append(children[child], app)
-	}
-	for _, child := range order {
-		if e.groups {
-			g.Groups = append(g.Groups, groupInfo(child, children[child], e, info, pod))
+		if version = row.Version; row.EnforceRole {
+			g.EnforceRole = &row.EnforceRole
 		}
 	}
-	g.Version = newest.String()
-	return g
+	return g, version
+}
+
+// rowsByChild are the rows of the groups below a group, by the one directly in it.
+func rowsByChild(id apps.ID, rows []*apps.Group) map[apps.ID][]*apps.Group {
+	by := map[apps.ID][]*apps.Group{}
+	for _, row := range rows {
+		if row.ID != id {
+			child := childOf(id, row.ID)
+			by[child] = append(by[child], row)
+		}
+	}
+	return by
+}
+
+// childrenOf are the groups directly in a group, ordered by id: those that hold something,
+// and those that have a row.
+func childrenOf[T any](members map[apps.ID][]T, rows map[apps.ID][]*apps.Group) []apps.ID {
+	ids := slices.Collect(maps.Keys(members))
+	for id := range rows {
+		if _, both := members[id]; !both {
+			ids = append(ids, id)
+		}
+	}
+	slices.Sort(ids)
+	return ids
 }
 
 // childOf is the group directly below group that leads to id.
@@ -116,18 +172,21 @@ func (d *door) listAppsOfGroup(path []string) answer {
 	}
 }
 
-// groupVersions are the versions of a group: whenever one of its apps changed.
+// groupVersions are the versions of a group: whenever it or something below it changed.
 // What the past of deleted apps was is not kept.
 func (d *door) groupVersions(r *http.Request, v *lookup, id apps.ID) ([]apps.Version, error) {
-	var versions []apps.Version
-	for _, app := range v.below(id) {
+	versions, err := d.Reader.GroupVersions(r.Context(), id)
+	if err != nil {
+		return nil, err
+	}
+	for _, app := range v.members(id) {
 		list, err := d.Reader.Versions(r.Context(), app.ID)
 		if err != nil {
 			return nil, err
 		}
 		versions = append(versions, list...)
 	}
-	slices.SortFunc(versions, func(a, b apps.Version) int { return int(min(max(b-a, -1), 1)) })
+	slices.SortFunc(versions, func(a, b apps.Version) int { return cmp.Compare(b, a) })
 	return slices.Compact(versions), nil
 }
 
@@ -137,12 +196,12 @@ func (d *door) listGroupVersions(path []string) answer {
 		if err != nil {
 			return err
 		}
+		if !v.hasGroup(appID(path)) {
+			return noGroup(appID(path))
+		}
 		versions, err := d.groupVersions(r, v, appID(path))
 		if err != nil {
 			return err
-		}
-		if len(versions) == 0 && len(path) > 0 {
-			return noGroup(appID(path))
 		}
 		list := []string{}
 		for _, version := range versions {
@@ -152,8 +211,7 @@ func (d *door) listGroupVersions(path []string) answer {
 	}
 }
 
-// getGroupVersion is a group as it was at one of its versions: its apps, each in
-// the newest version that is not newer.
+// getGroupVersion is a group as it was at one of its versions.
 func (d *door) getGroupVersion(path []string, version string) answer {
 	return func(w http.ResponseWriter, r *http.Request) error {
 		at, err := apps.ParseVersion(version)
@@ -164,27 +222,37 @@ func (d *door) getGroupVersion(path []string, version string) answer {
 		if err != nil {
 			return err
 		}
-		members, err := d.groupAt(r, v, appID(path), at)
+		was, err := d.groupAt(r, v, appID(path), at)
 		if err != nil {
 			return err
 		}
-		if len(members) == 0 {
+		if was == nil {
 			return apps.Errorf(apps.NotFound, "Group '%s' does not exist in version %s", appID(path), at)
 		}
-		return d.ok(w, groupInfo(appID(path), members, groupEmbeds(r), func(app *apps.App) wire.AppInfo {
-			return wire.AppInfo{App: wire.FromSpec(app)}
-		}, v.podStatus))
+		tree := groupTree{embed: groupEmbeds(r), info: func(app *apps.App) wire.AppInfo { return wire.AppInfo{App: wire.FromSpec(app)} }, pod: v.podStatus}
+		g, _ := tree.of(appID(path), was.members, was.rows)
+		return d.ok(w, g)
 	}
 }
 
-// groupAt is the apps of a group as they were; none where it has no such version.
-func (d *door) groupAt(r *http.Request, v *lookup, id apps.ID, at apps.Version) ([]*apps.App, error) {
+// A pastGroup is what a group was: the apps and pods below it, each in the newest version
+// that is not newer, and the groups. Both are ordered by id.
+type pastGroup struct {
+	members []*apps.App
+	rows    []*apps.Group
+}
+
+// groupAt is a group as it was; nil where it has no such version.
+func (d *door) groupAt(r *http.Request, v *lookup, id apps.ID, at apps.Version) (*pastGroup, error) {
 	known, err := d.groupVersions(r, v, id)
 	if err != nil || !slices.Contains(known, at) {
 		return nil, err
 	}
-	var members []*apps.App
-	for _, app := range v.below(id) {
+	var was pastGroup
+	if was.rows, err = d.Reader.GroupsAt(r.Context(), id, at); err != nil {
+		return nil, err
+	}
+	for _, app := range v.members(id) {
 		versions, err := d.Reader.Versions(r.Context(), app.ID)
 		if err != nil {
 			return nil, err
@@ -193,11 +261,11 @@ func (d *door) groupAt(r *http.Request, v *lookup, id apps.ID, at apps.Version) 
 		if i < 0 {
 			continue // younger
 		}
-		spec, err := d.version(r.Context(), app.ID, versions[i])
+		spec, err := d.Reader.AppVersion(r.Context(), app.ID, versions[i])
 		if err != nil {
 			return nil, err
 		}
-		members = append(members, spec)
+		was.members = append(was.members, spec)
 	}
-	return members, nil
+	return &was, nil
 }

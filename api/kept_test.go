@@ -109,7 +109,9 @@ func plainTree(t *testing.T, q *quietCluster, question string) string {
 	t.Helper()
 	v := look(q.deployer.View())
 	e := groupEmbeds(httptest.NewRequest("GET", question, nil))
-	text, err := encoded(groupInfo("/", v.members("/"), e, func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }, v.podStatus))
+	tree := groupTree{embed: e, info: func(app *apps.App) wire.AppInfo { return v.info(app, e.app) }, pod: v.podStatus}
+	g, _ := tree.of("/", v.members("/"), v.Groups("/"))
+	text, err := encoded(g)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +125,7 @@ func TestKeptAnswersAreNeverOld(t *testing.T) {
 	ids := []string{"/a", "/b", "/shop/web", "/shop/db", "/shop/deep/er"}
 	questions := []string{
 		"/v2/apps", "/v2/apps?embed=apps.tasks", "/v2/apps?embed=apps.failures&embed=apps.readiness", "/v2/apps?id=shop", "/v2/apps?label=team==b",
-		"/v2/tasks", "/v2/tasks?status=running", "/v2/groups", "/v2/groups/shop", "/v2/groups?embed=group.pods", "/v2/groups?embed=group.groups&embed=group.pods", "/v2/groups?embed=group.groups&embed=group.apps&embed=group.apps.tasks",
+		"/v2/tasks", "/v2/tasks?status=running", "/v2/groups", "/v2/groups/shop", "/v2/groups/none", "/v2/groups?embed=group.pods", "/v2/groups?embed=group.groups&embed=group.pods", "/v2/groups?embed=group.groups&embed=group.apps&embed=group.apps.tasks",
 	}
 	for _, id := range ids {
 		questions = append(questions, "/v2/apps"+id)
@@ -174,7 +176,14 @@ func TestKeptAnswersAreNeverOld(t *testing.T) {
 				reply(kept, "POST", "/v2/pods", shopPod)
 			}
 		},
-		"obey": func(int) { q.obey() },
+		"group": func(step int) {
+			body := fmt.Sprintf(`{"dependencies": ["/step-%d"]}`, step)
+			if status, body := reply(kept, "PUT", "/v2/groups"+one([]string{"/", "/none", "/shop/none", "/shop"}), body); status != 200 {
+				t.Fatalf("step %d: PUT of a group: %d %s", step, status, body)
+			}
+		},
+		"ungroup": func(int) { reply(kept, "DELETE", "/v2/groups"+one([]string{"/none", "/shop/none"}), "") },
+		"obey":    func(int) { q.obey() },
 		"move": func(int) {
 			h := host()
 			h.report.Host.Zone = one([]string{"", "east", "west"})

@@ -34,6 +34,7 @@ type ledger struct {
 	claims      map[string]apps.Claim
 	callbacks   map[string]apps.Callback // by URL
 	roles       map[string][]apps.Role   // newest first
+	groupRows   []*apps.Group            // all that were ever stored, oldest first
 	settings    []apps.Settings          // newest first
 	setRoles    map[string]bool
 	waits       map[apps.ID]cluster.Wait
@@ -78,6 +79,9 @@ func (l *ledger) keep(fx cluster.Effects) {
 	for _, id := range fx.Save.GoneApps {
 		delete(l.apps, id)
 		delete(l.versions, id)
+	}
+	for _, row := range fx.Save.Groups {
+		l.groupRows = append(l.groupRows, row)
 	}
 	for _, in := range fx.Save.Instances {
 		l.instances[in.ID] = *in

@@ -133,6 +133,7 @@ func (d *door) podSpec(w http.ResponseWriter, r *http.Request, v *lookup) (*apps
 	if err := read(w, r, &body); err != nil {
 		return nil, err
 	}
+	body.Role = v.defaultRole(wire.Absolute("/", body.ID), body.Role)
 	spec, err := body.Spec(d.Wire)
 	if err != nil {
 		return nil, err

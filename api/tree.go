@@ -5,7 +5,6 @@ import (
 	"net/http"
 	"sync"
 
-	"pacer/api/wire"
 	"pacer/apps"
 )
 
@@ -60,7 +59,7 @@ func (d *door) wholeTree(w http.ResponseWriter, r *http.Request, v *lookup, e gr
 		return err
 	}
 	b := treeBuilder{embed: e}
-	if _, err := b.group("/", list.sheets); err != nil {
+	if _, err := b.group("/", list.sheets, v.Groups("/")); err != nil {
 		return err
 	}
 	b.text = append(b.text, '\n')
@@ -101,11 +100,12 @@ func (b *treeBuilder) done() []*part {
 	return b.parts
 }
 
-// group writes a group, of the sheets of all that is below it, and returns its version.
-func (b *treeBuilder) group(id apps.ID, sheets []*sheet) (newest apps.Version, err error) {
+// group writes a group, of the sheets of all that is below it and of the rows of the
+// groups, and returns its version.
+func (b *treeBuilder) group(id apps.ID, sheets []*sheet, rows []*apps.Group) (newest apps.Version, err error) {
+	g, newest := b.embed.shell(id, rows)
 	var own, pods []*sheet
 	children := map[apps.ID][]*sheet{}
-	var order []apps.ID
 	for _, s := range sheets {
 		for i := range s.entries {
 			newest = max(newest, s.entries[i].app.Version)
@@ -113,9 +113,6 @@ func (b *treeBuilder) group(id apps.ID, sheets []*sheet) (newest apps.Version, e
 		switch first := s.entries[0].app; {
 		case first.ID.Parent() != id:
 			child := childOf(id, first.ID)
-			if children[child] == nil {
-				order = append(order, child)
-			}
 			children[child] = append(children[child], s)
 		case first.Pod != nil:
 			pods = append(pods, s)
@@ -123,7 +120,14 @@ func (b *treeBuilder) group(id apps.ID, sheets []*sheet) (newest apps.Version, e
 			own = append(own, s)
 		}
 	}
-	shell, err := b.shell(id, newest)
+	below := rowsByChild(id, rows)
+	for _, list := range below {
+		for _, row := range list {
+			newest = max(newest, row.Version)
+		}
+	}
+	g.Version = newest.String()
+	shell, err := encoded(g)
 	if err != nil {
 		return 0, err
 	}
@@ -143,11 +147,11 @@ func (b *treeBuilder) group(id apps.ID, sheets []*sheet) (newest apps.Version, e
 	}{
 		{"apps", b.embed.apps, func() error { return all(own) }},
 		{"groups", b.embed.groups, func() error {
-			for i, child := range order {
+			for i, child := range childrenOf(children, below) {
 				if i > 0 {
 					b.text = append(b.text, ',')
 				}
-				if _, err := b.group(child, children[child]); err != nil {
+				if _, err := b.group(child, children[child], below[child]); err != nil {
 					return err
 				}
 			}
@@ -159,7 +163,7 @@ func (b *treeBuilder) group(id apps.ID, sheets []*sheet) (newest apps.Version, e
 		if !f.wanted {
 			continue
 		}
-		before, after, found := bytes.Cut(shell, []byte(`"`+f.name+`":[`))
+		before, after, found := bytes.Cut(shell, []byte(`"`+f.name+`":[`)) // an id has no quotes
 		if !found {
 			panic("api: a group without " + f.name)
 		}
@@ -171,19 +175,4 @@ func (b *treeBuilder) group(id apps.ID, sheets []*sheet) (newest apps.Version, e
 	}
 	b.text = append(b.text, shell...)
 	return newest, nil
-}
-
-// shell is a group with its lists empty. An id has no quotes, so they are found again.
-func (b *treeBuilder) shell(id apps.ID, version apps.Version) ([]byte, error) {
-	g := wire.GroupInfo{ID: string(id), Dependencies: []string{}, Version: version.String()}
-	if b.embed.apps {
-		g.Apps = []wire.AppInfo{}
-	}
-	if b.embed.groups {
-		g.Groups = []wire.GroupInfo{}
-	}
-	if b.embed.pods {
-		g.Pods = []wire.PodStatus{}
-	}
-	return encoded(g)
 }

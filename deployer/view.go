@@ -29,6 +29,7 @@ type View struct {
 	runs       map[apps.JobID]map[string]apps.Run
 	runJobs    map[string]apps.JobID // by run
 	claims     map[string]apps.Claim
+	groups     map[apps.ID]*apps.Group
 	roles      map[string]apps.Role
 	tallies    map[string]*tally // by role
 	settings   apps.Settings
@@ -59,13 +60,13 @@ func newView(stored cluster.Stored) *View {
 		apps: map[apps.ID]*appView{}, instances: map[string]*apps.Instance{},
 		running: map[string]apps.Deployment{}, ended: map[string]apps.Deployment{}, hosts: map[string]apps.Host{}, services: map[apps.ID]apps.Service{},
 		jobs: map[apps.JobID]*apps.Job{}, runs: map[apps.JobID]map[string]apps.Run{}, runJobs: map[string]apps.JobID{},
-		claims: map[string]apps.Claim{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{}, affecting: map[apps.ID][]string{}, waiting: map[apps.ID]*appView{},
+		claims: map[string]apps.Claim{}, groups: map[apps.ID]*apps.Group{}, roles: map[string]apps.Role{}, tallies: map[string]*tally{}, affecting: map[apps.ID][]string{}, waiting: map[apps.ID]*appView{},
 	}
 	instances := make([]*apps.Instance, len(stored.Instances))
 	for i, in := range stored.Instances {
 		instances[i] = &in // on its own, so that it does not keep the others in memory
 	}
-	v.fold(cluster.Changes{Apps: stored.Apps, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles, Callbacks: stored.Callbacks, Settings: &stored.Settings})
+	v.fold(cluster.Changes{Apps: stored.Apps, Groups: stored.Groups, Instances: instances, Deployments: stored.Deployments, Hosts: stored.Hosts, Jobs: stored.Jobs, Runs: stored.Runs, Claims: stored.Claims, Roles: stored.Roles, Callbacks: stored.Callbacks, Settings: &stored.Settings})
 	v.changed, v.changedFrom = nil, v.now
 	return v
 }
@@ -98,6 +99,7 @@ func (v *View) fold(c cluster.Changes) {
 		a.spec = spec
 		v.touch(a)
 	}
+	v.foldGroups(c.Groups)
 	for _, in := range c.Instances {
 		if old := v.instances[in.ID]; old != nil {
 			v.count(old, -1)

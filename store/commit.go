@@ -47,8 +47,8 @@ type (
 	}
 	// trim keeps the newest versionsMax versions of each.
 	trim struct {
-		sql string
-		of  []string
+		table, key string
+		of         []string
 	}
 	// serial sets the number of the newest instance.
 	serial struct{ to int64 }
@@ -115,14 +115,10 @@ func (t *table) onConflict() string {
 // versionsMax is how many specs of an app, settings of a role, and of the cluster, are kept.
 const versionsMax = 50
 
-var (
-	trimApps  = trimSQL("app_versions", "app")
-	trimRoles = trimSQL("role_versions", "name")
-)
-
-func trimSQL(table, key string) string {
+// one is the statement that trims the versions of $1.
+func (t trim) one() string {
 	return fmt.Sprintf(`DELETE FROM %[1]s WHERE %[2]s = $1 AND version <
-	(SELECT version FROM %[1]s WHERE %[2]s = $1 ORDER BY version DESC LIMIT 1 OFFSET %[3]d)`, table, key, versionsMax-1)
+	(SELECT version FROM %[1]s WHERE %[2]s = $1 ORDER BY version DESC LIMIT 1 OFFSET %[3]d)`, t.table, t.key, versionsMax-1)
 }
 
 const serialSQL = `UPDATE meta SET serial = $1 WHERE id = 1`
@@ -142,8 +138,9 @@ func plan(c *cluster.Changes) ([]write, error) {
 		func(a *apps.App) string { return fmt.Sprint(a.ID, " ", int64(a.Version)) },
 		func(a *apps.App) []any { return []any{string(a.ID), int64(a.Version)} })
 	if len(c.Apps) > 0 {
-		p.writes = append(p.writes, trim{trimApps, texts(each(c.Apps, func(a *apps.App) apps.ID { return a.ID }))})
+		p.writes = append(p.writes, trim{"app_versions", "app", texts(each(c.Apps, func(a *apps.App) apps.ID { return a.ID }))})
 	}
+	p.putGroups(c.Groups)
 	putAll(&p, instancesTable, c.Instances,
 		func(in *apps.Instance) string { return in.ID }, func(in *apps.Instance) []any { return []any{in.ID, string(in.App), in.Host} })
 	p.drop("instances", "id", each(c.Finished, func(f apps.Finished) string { return f.ID }))
@@ -173,7 +170,7 @@ func plan(c *cluster.Changes) ([]write, error) {
 	putAll(&p, roleVersions, c.Roles, func(r apps.Role) string { return fmt.Sprint(r.Name, " ", int64(r.Version)) },
 		func(r apps.Role) []any { return []any{r.Name, int64(r.Version)} })
 	if len(c.Roles) > 0 {
-		p.writes = append(p.writes, trim{trimRoles, each(c.Roles, func(r apps.Role) string { return r.Name })})
+		p.writes = append(p.writes, trim{"role_versions", "name", each(c.Roles, func(r apps.Role) string { return r.Name })})
 	}
 	p.drop("roles", "name", c.GoneRoles)
 	p.putSettings(c)

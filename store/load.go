@@ -38,6 +38,9 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Apps, err = readAll[*apps.App](ctx, tx, `SELECT doc FROM apps ORDER BY id`); err != nil {
 		return s, err
 	}
+	if s.Groups, err = readAll[*apps.Group](ctx, tx, `SELECT doc FROM groups ORDER BY id`); err != nil {
+		return s, err
+	}
 	if s.Instances, err = readAll[apps.Instance](ctx, tx, `SELECT doc FROM instances ORDER BY id`); err != nil {
 		return s, err
 	}

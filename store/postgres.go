@@ -172,9 +172,7 @@ func enqueue(w write, queue func(what, query string, args ...any)) {
 	case drop:
 		queue("delete from "+w.from, "DELETE FROM "+w.from+" WHERE "+w.column+" = ANY($1)", w.keys)
 	case trim:
-		for _, key := range w.of {
-			queue("trim versions", w.sql, key)
-		}
+		queue("trim versions", w.all(), w.of)
 	case serial:
 		queue("serial", serialSQL, w.to)
 	case advance:
@@ -182,6 +180,14 @@ func enqueue(w write, queue func(what, query string, args ...any)) {
 	default:
 		panic(fmt.Sprintf("store: no case for %T", w))
 	}
+}
+
+// all is the statement that trims the versions of all of an array: one for a commit,
+// however many it changes.
+func (t trim) all() string {
+	return fmt.Sprintf(`DELETE FROM %[1]s USING unnest($1::text[]) AS changed (id),
+	LATERAL (SELECT version FROM %[1]s WHERE %[2]s = changed.id ORDER BY version DESC LIMIT 1 OFFSET %[3]d) AS kept
+	WHERE %[1]s.%[2]s = changed.id AND %[1]s.version < kept.version`, t.table, t.key, versionsMax-1)
 }
 
 // insertArrays is the statement that puts any number of rows, given as one array

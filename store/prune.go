@@ -16,6 +16,7 @@ const (
 	evidenceOfRuns = 500
 	evidenceMax    = 2_000 // of 16 KiB and more: some 40 MB
 	endedMax       = 1_000 // deployments
+	goneGroupsMax  = 1_000
 )
 
 // pruneEvery is the pause between two prunings.
@@ -68,6 +69,10 @@ func (d *DB) pruneOnce(ctx context.Context, now time.Time) error {
 			[]any{pruneRows, evidencePerApp}},
 		{`DELETE FROM deployments WHERE id IN (SELECT id FROM deployments WHERE ended > 0 ORDER BY ended DESC, id DESC LIMIT $1 OFFSET $2)`,
 			[]any{pruneRows, endedMax}},
+		{`DELETE FROM group_versions WHERE id IN (SELECT id FROM
+			(SELECT id, max(version) AS last FROM group_versions WHERE id NOT IN (SELECT id FROM groups) GROUP BY id) AS gone
+			ORDER BY last DESC, id DESC LIMIT $1 OFFSET $2)`,
+			[]any{pruneRows, goneGroupsMax}},
 	} {
 		for {
 			result, err := d.write.ExecContext(ctx, p.sql, p.args...)

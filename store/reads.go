@@ -15,7 +15,11 @@ const pageMax = 10_000
 // Versions are the kept versions of an app, newest first; none where there is no
 // such app.
 func (d *DB) Versions(ctx context.Context, app apps.ID) ([]apps.Version, error) {
-	rows, err := d.read.QueryContext(ctx, `SELECT version FROM app_versions WHERE app = $1 ORDER BY version DESC`, string(app))
+	return d.versions(ctx, `SELECT version FROM app_versions WHERE app = $1 ORDER BY version DESC`, string(app))
+}
+
+func (d *DB) versions(ctx context.Context, query string, args ...any) ([]apps.Version, error) {
+	rows, err := d.read.QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, failed("read versions", err)
 	}

@@ -10,17 +10,14 @@ import (
 // settingsKind is the kind of the settings of the whole cluster.
 const settingsKind = "cluster"
 
-var (
-	settingsTable = newTable("settings", 2, "kind", "version#", "doc")
-	trimSettings  = trimSQL("settings", "kind")
-)
+var settingsTable = newTable("settings", 2, "kind", "version#", "doc")
 
 func (p *planner) putSettings(c *cluster.Changes) {
 	if c.Settings == nil {
 		return
 	}
 	putAll(p, settingsTable, []apps.Settings{*c.Settings}, nil, func(s apps.Settings) []any { return []any{settingsKind, int64(s.Version)} })
-	p.writes = append(p.writes, trim{trimSettings, []string{settingsKind}})
+	p.writes = append(p.writes, trim{"settings", "kind", []string{settingsKind}})
 }
 
 func loadSettings(ctx context.Context, q querier) (apps.Settings, error) {

@@ -244,7 +244,7 @@ func perform(w write, do func(query string, args ...any) error) error {
 		return wrap("delete from "+w.from, do("DELETE FROM "+w.from+" WHERE "+w.column+" IN (SELECT value FROM json_each($1))", string(keys)))
 	case trim:
 		for _, key := range w.of {
-			if err := do(w.sql, key); err != nil {
+			if err := do(w.one(), key); err != nil {
 				return wrap("trim versions", err)
 			}
 		}

@@ -113,6 +113,8 @@ func everything() cluster.Changes {
 	answer.Key = "a key"
 	callback := filled[apps.Callback](&f)
 	callback.URL = "http://127.0.0.1/events"
+	group := filled[apps.Group](&f)
+	group.ID, group.Deleted = "/shop", false
 	claim.ID, claim.App, claim.Host = in.ID, in.App, in.Host
 	running.ID, ended.ID, ended.State, host.Name = "d1", "d0", apps.DeploymentSucceeded, "h1"
 	first.Seq, first.Type, second.Seq, second.Type = 1, "status_update_event", 2, "deployment_success"
@@ -120,7 +122,7 @@ func everything() cluster.Changes {
 		Apps: []*apps.App{&app}, Instances: []*apps.Instance{&in}, Finished: []apps.Finished{gone}, Evidence: []apps.Evidence{evidence},
 		Deployments: []apps.Deployment{running, ended}, Hosts: []apps.Host{host}, Claims: []apps.Claim{claim}, Roles: []apps.Role{role},
 		Jobs: []*apps.Job{&job}, Runs: []apps.Run{run}, Answers: []apps.Answer{answer}, Settings: &settings, Callbacks: []apps.Callback{callback},
-		Notices: cluster.NoticesOf(first, second), Serial: 7,
+		Notices: cluster.NoticesOf(first, second), Serial: 7, Groups: []*apps.Group{&group},
 	}
 }
 
@@ -137,7 +139,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 		commit(t, d, lead(t, d), c)
 
 		diff(t, "loaded", cluster.Stored{
-			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Instances: []apps.Instance{*c.Instances[0]},
+			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Groups: c.Groups, Instances: []apps.Instance{*c.Instances[0]},
 			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers, Settings: *c.Settings, Callbacks: c.Callbacks,
 		}, load(t, d))
 		ctx := t.Context()
@@ -222,7 +224,7 @@ func TestRowsThatFallOut(t *testing.T) {
 			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}, GoneAnswers: []string{"a key", "unknown"}, GoneCallbacks: []string{c.Callbacks[0].URL, "unknown"}})
 
 		s := load(t, d)
-		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Jobs: c.Jobs, Runs: c.Runs, Settings: *c.Settings}, s)
+		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Groups: c.Groups, Jobs: c.Jobs, Runs: c.Runs, Settings: *c.Settings}, s)
 		diff(t, "what the role was", c.Roles, must(d.RoleVersions(t.Context(), "shop"))(t))
 		diff(t, "finished, newest first", []apps.Finished{end, c.Finished[0]}, must(d.Finished(t.Context(), "/shop/web", 10))(t))
 		diff(t, "the cancelled deployment", dep, must(d.Deployment(t.Context(), "d1"))(t))

@@ -305,6 +305,7 @@ type GroupInfo struct {
 	Pods         []PodStatus `json:"pods,omitzero"`
 	Dependencies []string    `json:"dependencies"`
 	Version      string      `json:"version"`
+	EnforceRole  *bool       `json:"enforceRole,omitzero"` // where it is true: some clients fail on what they do not know
 }
 
 // A GroupUpdate is the body of POST and PUT /v2/groups.

@@ -32,9 +32,6 @@ type (
 
 		PutGroups  []PutGroup
 		DropGroups []apps.ID // each must exist; with all that is in it and below. Of "/" all goes, but not itself
-
-		back   bool                    // it goes back: what was allowed then is allowed again
-		groups map[apps.ID]*apps.Group // what groups shall be again; nil: gone, if nothing is in it
 	}
 
 	// Kill asks for instances to be stopped; their app replaces them. Unknown ids

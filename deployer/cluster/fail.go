@@ -119,10 +119,11 @@ func (s *State) hopeless(d *deployment) bool {
 // giveUp ends a deployment as failed and goes back to the specs before it. Apps that
 // it made stay as they are, tried on with backoff: there is nothing to go back to.
 func (s *State) giveUp(d *deployment) {
-	back := Change{Deployment: followUp(d.ID), Force: true, By: "pacer, to go back from deployment " + d.ID, back: true, groups: map[apps.ID]*apps.Group{}}
+	back := Change{Deployment: followUp(d.ID), Force: true, By: "pacer, to go back from deployment " + d.ID}
+	before := past{groups: map[apps.ID]*apps.Group{}}
 	for id, old := range d.OldGroups {
 		if old != nil {
-			back.groups[id] = old
+			before.groups[id] = old
 		}
 	}
 	for _, id := range sortedKeys(d.Old) {
@@ -137,7 +138,7 @@ func (s *State) giveUp(d *deployment) {
 	// must not come into force for lack of a deployment that holds it back.
 	s.failing = d
 	if len(back.Put) > 0 {
-		s.foldChange(back)
+		s.change(back, &before)
 	}
 	s.failing = nil
 	if s.deployments[d.ID] == d {

@@ -23,6 +23,8 @@ func (s *State) fold(ev Event) {
 	switch ev := ev.(type) {
 	case Change:
 		s.foldChange(ev)
+	case PatchGroup:
+		s.foldPatchGroup(ev)
 	case Pause:
 		s.foldPause(ev)
 	case Wipe:
@@ -79,12 +81,15 @@ func (s *State) reply(r Reply) {
 func (s *State) refuse(request string, err error) { s.reply(Reply{Request: request, Err: err}) }
 
 // foldChange accepts all of a change, as one deployment, or none of it.
-func (s *State) foldChange(c Change) {
-	if before, err := s.answered(c.Key); before != nil || err != nil {
+func (s *State) foldChange(c Change) { s.change(c, nil) }
+
+// change is foldChange; before is what was before a deployment that c goes back from.
+func (s *State) change(c Change, before *past) {
+	if known, err := s.answered(c.Key); known != nil || err != nil {
 		if err != nil {
 			s.refuse(c.Request, err)
 		} else {
-			s.again(c.Request, before)
+			s.again(c.Request, known)
 		}
 		return
 	}
@@ -92,7 +97,7 @@ func (s *State) foldChange(c Change) {
 		s.refuse(c.Request, err)
 		return
 	}
-	reply, err := s.accept(c)
+	reply, err := s.accept(c, before)
 	if err != nil {
 		s.refuseChange(c, err)
 		return
@@ -101,7 +106,7 @@ func (s *State) foldChange(c Change) {
 }
 
 // accept starts the deployment of a change, and is the reply to it.
-func (s *State) accept(c Change) (Reply, error) {
+func (s *State) accept(c Change, before *past) (Reply, error) {
 	c, err := s.withDropped(c)
 	if err != nil {
 		return Reply{}, err
@@ -110,11 +115,16 @@ func (s *State) accept(c Change) (Reply, error) {
 	if err != nil {
 		return Reply{}, err
 	}
-	groups, err := s.regroup(c, target)
+	groups, err := s.regroup(c, target, before)
 	if err != nil {
 		return Reply{}, err
 	}
-	if err := s.checkTree(c, target, groups); err != nil {
+	if before == nil { // what was allowed then is allowed again
+		if err := groups.checkRoles(target, c.Force); err != nil {
+			return Reply{}, err
+		}
+	}
+	if err := s.checkCircles(target, groups); err != nil {
 		return Reply{}, err
 	}
 	version := s.nextVersion(target, groups)
@@ -460,7 +470,7 @@ func (s *State) foldCancel(c Cancel) {
 		s.reply(Reply{Request: c.Request, Deployment: d.ID, Version: d.Version})
 		return
 	}
-	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true, ClientIP: c.ClientIP, back: true, groups: d.OldGroups}
+	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true, ClientIP: c.ClientIP}
 	for _, id := range sortedKeys(d.Old) {
 		switch old := d.Old[id]; {
 		case old != nil:
@@ -469,7 +479,7 @@ func (s *State) foldCancel(c Cancel) {
 			back.Delete = append(back.Delete, id)
 		}
 	}
-	s.foldChange(back)
+	s.change(back, &past{d.OldGroups})
 	if s.deployments[d.ID] == d { // nothing of it was left to turn back
 		s.end(d, apps.DeploymentCancelled, "The upgrade has been cancelled")
 	}

@@ -17,6 +17,10 @@ type PutGroup struct {
 	EnforceRole  *bool     // only of a top-level group; nil: it stays as it is
 }
 
+// A past is what groups were before a deployment; nil: there was none, and it goes again if
+// nothing is in it.
+type past struct{ groups map[apps.ID]*apps.Group }
+
 // A regrouping is what a change makes of groups.
 type regrouping struct {
 	s     *State
@@ -52,7 +56,7 @@ func (s *State) withDropped(c Change) (Change, error) {
 
 // regroup works out what a change makes of groups: what is said of them, what has to be
 // there for its apps, and which hold something else than before.
-func (s *State) regroup(c Change, target []*apps.App) (*regrouping, error) {
+func (s *State) regroup(c Change, target []*apps.App, before *past) (*regrouping, error) {
 	r := &regrouping{s: s, rows: map[apps.ID]*apps.Group{}, more: map[apps.ID]int{}, comes: map[apps.ID]bool{}, goes: map[apps.ID]bool{}}
 	for _, spec := range target {
 		switch there := s.present(spec.ID) != nil; {
@@ -78,8 +82,10 @@ func (s *State) regroup(c Change, target []*apps.App) (*regrouping, error) {
 			r.make(spec.ID)
 		}
 	}
-	for _, id := range slices.Backward(sortedKeys(c.groups)) {
-		r.restore(id, c.groups[id])
+	if before != nil {
+		for _, id := range slices.Backward(sortedKeys(before.groups)) {
+			r.restore(id, before.groups[id])
+		}
 	}
 	r.mark(target)
 	return r, r.check()
@@ -335,4 +341,37 @@ func sentence(err error) string {
 		}
 	}
 	return text
+}
+
+// PatchGroup sets whether a top-level group enforces its role. It is no deployment.
+type PatchGroup struct {
+	Request     string
+	Group       apps.ID // must exist
+	EnforceRole *bool   // nil: it stays as it is
+	Match       []Match // or nothing is changed
+}
+
+func (PatchGroup) event() {}
+
+func (s *State) foldPatchGroup(p PatchGroup) {
+	g := s.groups[p.Group]
+	err := s.stale(p.Match)
+	switch {
+	case err != nil:
+	case g == nil:
+		err = apps.Errorf(apps.NotFound, "Group '%s' does not exist", p.Group)
+	case !p.Group.IsTopLevel():
+		err = wrong("/enforceRole", "enforceRole can only be set for top-level groups, and "+string(p.Group)+" is not top-level")
+	}
+	if err != nil {
+		s.refuse(p.Request, err)
+		return
+	}
+	if p.EnforceRole != nil && g.row.EnforceRole != *p.EnforceRole {
+		row := *g.row
+		row.EnforceRole, row.Version = *p.EnforceRole, max(apps.VersionAt(s.now), row.Version+1)
+		s.setGroup(&row)
+		s.fx.Save.Groups = append(s.fx.Save.Groups, &row)
+	}
+	s.reply(Reply{Request: p.Request})
 }

@@ -7,18 +7,6 @@ import (
 	"pacer/apps"
 )
 
-// checkTree refuses what is only wrong beside other apps and groups: roles that a group
-// does not allow, and dependencies in a circle. target is complete specs, those to be
-// deleted among them.
-func (s *State) checkTree(c Change, target []*apps.App, groups *regrouping) error {
-	if !c.back {
-		if err := groups.checkRoles(target, c.Force); err != nil {
-			return err
-		}
-	}
-	return s.checkCircles(target, groups)
-}
-
 // checkCircles refuses dependencies in a circle. It looks at what can be come to from
 // where they are new: from apps that are new or depend on something else, and from those
 // in groups that do.

@@ -53,9 +53,9 @@ func TestAppsHaveToFitIntoTheTree(t *testing.T) {
 			app.Deleted = true
 			target = append(target, app)
 		}
-		groups, err := state.regroup(Change{}, target)
+		groups, err := state.regroup(Change{}, target, nil)
 		if err == nil {
-			err = state.checkTree(Change{}, target, groups)
+			err = state.checkCircles(target, groups)
 		}
 		got := ""
 		if e := (*apps.Error)(nil); errors.As(err, &e) {
