@@ -19,7 +19,8 @@
 // them, NewWithVolumes apps that keep data, NewWithManyHosts a hundred hosts, and
 // NewWithPowers operators who pause deployments and rebalance, clocks that leap, hosts
 // that change what they have and are, disks and GPUs, and leaders that are deposed
-// between a commit and its first word. What is added rolls dice of its own or none, so
+// between a commit and its first word. NewWithGroups has users who make, change and delete
+// groups, empty ones too. What is added rolls dice of its own or none, so
 // that a seed of New stays the history it was.
 //
 // Live lives a seed twice and compares a running hash of all events and effects:

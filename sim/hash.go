@@ -17,6 +17,11 @@ func (w *World) mixEffects(fx *cluster.Effects) {
 	for _, id := range c.GoneApps {
 		w.mixString(string(id))
 	}
+	for _, g := range c.Groups {
+		w.mixString(string(g.ID))
+		w.mix(uint64(g.Version))
+		w.mix(uint64(len(g.Dependencies)))
+	}
 	for _, in := range c.Instances {
 		w.mixInstance(in)
 	}

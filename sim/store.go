@@ -35,6 +35,8 @@ type store struct {
 	cluster, serial, seq uint64
 	apps                 map[apps.ID]*apps.App
 	versions             map[apps.ID][]*apps.App // oldest first
+	groups               map[apps.ID]*apps.Group
+	groupWrites          map[apps.ID]apps.Version // the last version of each that was committed, for ever
 	instances            map[string]*apps.Instance
 	byApp                map[apps.ID]map[string]*apps.Instance
 	byHost               map[string]map[string]*apps.Instance
@@ -58,7 +60,7 @@ func newStore(w *World) *store {
 		instances: map[string]*apps.Instance{}, byApp: map[apps.ID]map[string]*apps.Instance{}, byHost: map[string]map[string]*apps.Instance{},
 		finished: map[string]bool{}, dead: map[string]bool{}, made: map[string]time.Duration{}, deployments: map[string]*apps.Deployment{}, hosts: map[string]apps.Host{}, claims: map[string]apps.Claim{},
 		jobs: map[apps.JobID]*apps.Job{}, jobRuns: map[string]apps.Run{}, slots: map[slotKey]string{}, over: map[string]bool{},
-		writes: map[apps.ID][]apps.Version{},
+		writes: map[apps.ID][]apps.Version{}, groups: map[apps.ID]*apps.Group{}, groupWrites: map[apps.ID]apps.Version{},
 	}
 }
 
@@ -138,6 +140,8 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	for _, spec := range c.Apps {
 		st.putApp(spec)
 	}
+	st.applyGroups(c.Groups)
+	st.judgeGroups(&c)
 	for _, in := range c.Instances {
 		if in.State == apps.Stopping {
 			w.stopped[in.ID] = stop{epoch, j.knew}
@@ -298,6 +302,12 @@ func (st *store) load() cluster.Stored {
 				out.Specs = append(out.Specs, spec)
 			}
 		}
+	}
+	for _, id := range sorted(st.groups) {
+		out.Groups = append(out.Groups, st.groups[id])
+	}
+	for _, version := range st.groupWrites {
+		out.GroupsAt = max(out.GroupsAt, version)
 	}
 	for _, id := range sorted(st.instances) {
 		in := *st.instances[id]

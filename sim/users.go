@@ -176,6 +176,9 @@ func (u *users) spec(id apps.ID) *apps.App {
 // hear takes an answer: what was accepted must be stored, in order, for ever (5).
 func (u *users) hear(r cluster.Reply) {
 	w := u.w
+	if w.groups != nil {
+		w.groups.hear(r)
+	}
 	if r.Err != nil {
 		w.tracef("user hears %s: %v", r.Request, r.Err)
 		return
@@ -229,5 +232,8 @@ func describe(ev cluster.Event) string {
 	for _, e := range c.Edit {
 		s += fmt.Sprintf(" scale %s", e.App)
 	}
-	return s + fmt.Sprintf(" restart %v delete %v kill %v", c.Restart, c.Delete, c.Kill)
+	for _, p := range c.PutGroups {
+		s += fmt.Sprintf(" group %s new=%v deps=%v", p.ID, p.New, p.Dependencies)
+	}
+	return s + fmt.Sprintf(" restart %v delete %v kill %v drop %v", c.Restart, c.Delete, c.Kill, c.DropGroups)
 }

@@ -36,6 +36,7 @@ type World struct {
 	volumes   *volumes
 	many      *many
 	powers    *powers
+	groups    *groups
 
 	assigned map[string]string // instances that were committed, and to which host
 	started  map[string]string // instances whose container ever ran, and on which host
@@ -161,6 +162,9 @@ func (w *World) begin() {
 	}
 	if w.powers != nil {
 		w.powers.begin()
+	}
+	if w.groups != nil {
+		w.groups.begin()
 	}
 	w.beginFaults()
 }

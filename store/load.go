@@ -41,6 +41,9 @@ func (d *DB) load(ctx context.Context) (s cluster.Stored, err error) {
 	if s.Groups, err = readAll[*apps.Group](ctx, tx, `SELECT doc FROM groups ORDER BY id`); err != nil {
 		return s, err
 	}
+	if err := tx.QueryRowContext(ctx, `SELECT COALESCE(max(version), 0) FROM group_versions`).Scan(&s.GroupsAt); err != nil {
+		return s, err
+	}
 	if s.Instances, err = readAll[apps.Instance](ctx, tx, `SELECT doc FROM instances ORDER BY id`); err != nil {
 		return s, err
 	}

@@ -139,7 +139,7 @@ func TestWhatIsCommittedIsLoadedAgain(t *testing.T) {
 		commit(t, d, lead(t, d), c)
 
 		diff(t, "loaded", cluster.Stored{
-			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Groups: c.Groups, Instances: []apps.Instance{*c.Instances[0]},
+			Cluster: empty.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Groups: c.Groups, GroupsAt: c.Groups[0].Version, Instances: []apps.Instance{*c.Instances[0]},
 			Deployments: c.Deployments[:1], Hosts: c.Hosts, Claims: c.Claims, Roles: c.Roles, Jobs: c.Jobs, Runs: c.Runs, Answers: c.Answers, Settings: *c.Settings, Callbacks: c.Callbacks,
 		}, load(t, d))
 		ctx := t.Context()
@@ -224,7 +224,7 @@ func TestRowsThatFallOut(t *testing.T) {
 			GoneClaims: []string{in.ID, "unknown"}, GoneRoles: []string{"shop", "unknown"}, GoneAnswers: []string{"a key", "unknown"}, GoneCallbacks: []string{c.Callbacks[0].URL, "unknown"}})
 
 		s := load(t, d)
-		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Groups: c.Groups, Jobs: c.Jobs, Runs: c.Runs, Settings: *c.Settings}, s)
+		diff(t, "loaded", cluster.Stored{Cluster: s.Cluster, Serial: 7, Seq: 2, Apps: c.Apps, Groups: c.Groups, GroupsAt: c.Groups[0].Version, Jobs: c.Jobs, Runs: c.Runs, Settings: *c.Settings}, s)
 		diff(t, "what the role was", c.Roles, must(d.RoleVersions(t.Context(), "shop"))(t))
 		diff(t, "finished, newest first", []apps.Finished{end, c.Finished[0]}, must(d.Finished(t.Context(), "/shop/web", 10))(t))
 		diff(t, "the cancelled deployment", dep, must(d.Deployment(t.Context(), "d1"))(t))

@@ -193,7 +193,8 @@ type Stored struct {
 	Seq         uint64      // of the newest notice
 	Apps        []*apps.App // the present version of each
 	Groups      []*apps.Group
-	Specs       []*apps.App // other versions that Instances have
+	GroupsAt    apps.Version // the newest that any group ever had, those that are gone too
+	Specs       []*apps.App  // other versions that Instances have
 	Instances   []apps.Instance
 	Deployments []apps.Deployment // running ones, oldest first
 	Hosts       []apps.Host

@@ -249,14 +249,12 @@ func (s *State) present(id apps.ID) *app {
 	return nil
 }
 
-// nextVersion is now, or a millisecond after the newest version of an app or group in the
-// change: versions only grow.
+// nextVersion is now, or a millisecond after the newest version of an app in the change, and
+// of all groups where one changes: versions only grow, also of a group that comes again.
 func (s *State) nextVersion(target []*apps.App, groups *regrouping) apps.Version {
 	version := apps.VersionAt(s.now)
-	for id := range groups.rows {
-		if g := s.groups[id]; g != nil {
-			version = max(version, g.row.Version+1)
-		}
+	if len(groups.rows) > 0 {
+		version = max(version, s.groupsAt+1)
 	}
 	for _, t := range target {
 		if a := s.apps[t.ID]; a != nil {

@@ -18,8 +18,8 @@ type folder struct {
 
 // loadGroups makes the tree of the rows. A group that has none, because its app is older
 // than the rows of groups are, gets one.
-func (s *State) loadGroups(rows []*apps.Group) {
-	s.groups = map[apps.ID]*folder{"/": newFolder(&apps.Group{ID: "/"})}
+func (s *State) loadGroups(rows []*apps.Group, newest apps.Version) {
+	s.groups, s.groupsAt = map[apps.ID]*folder{"/": newFolder(&apps.Group{ID: "/"})}, newest
 	for _, row := range slices.SortedFunc(slices.Values(rows), func(a, b *apps.Group) int { return len(a.ID) - len(b.ID) }) {
 		s.setGroup(row)
 	}
@@ -52,6 +52,7 @@ func missing(id apps.ID, there func(apps.ID) bool) (groups []apps.ID) {
 
 // setGroup puts a row into the tree, where those above it are.
 func (s *State) setGroup(row *apps.Group) {
+	s.groupsAt = max(s.groupsAt, row.Version)
 	if g := s.groups[row.ID]; g != nil {
 		g.row = row
 		return

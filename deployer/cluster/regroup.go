@@ -293,6 +293,7 @@ func (r *regrouping) leave(version apps.Version) {
 	for _, id := range slices.Backward(sortedKeys(r.rows)) {
 		if r.rows[id] == nil {
 			r.s.dropGroup(id)
+			r.s.groupsAt = max(r.s.groupsAt, version)
 			r.s.fx.Save.Groups = append(r.s.fx.Save.Groups, &apps.Group{ID: id, Version: version, Deleted: true})
 		}
 	}
@@ -369,7 +370,7 @@ func (s *State) foldPatchGroup(p PatchGroup) {
 	}
 	if p.EnforceRole != nil && g.row.EnforceRole != *p.EnforceRole {
 		row := *g.row
-		row.EnforceRole, row.Version = *p.EnforceRole, max(apps.VersionAt(s.now), row.Version+1)
+		row.EnforceRole, row.Version = *p.EnforceRole, max(apps.VersionAt(s.now), s.groupsAt+1)
 		s.setGroup(&row)
 		s.fx.Save.Groups = append(s.fx.Save.Groups, &row)
 	}

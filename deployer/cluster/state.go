@@ -80,6 +80,7 @@ type State struct {
 	settings  apps.Settings
 	callbacks map[string]apps.Callback // by URL
 	groups    map[apps.ID]*folder      // "/" is always there
+	groupsAt  apps.Version             // the newest version of any group
 	unsaved   []*apps.Group            // rows that were missing
 	waited    []*app                   // what they wait for may have changed, each once
 	many      bool                     // this step makes many instances
@@ -209,7 +210,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 	s.apply(stored.Settings)
 	s.loadAnswers(stored.Answers)
 	s.loadJobs(stored)
-	s.loadGroups(stored.Groups)
+	s.loadGroups(stored.Groups, stored.GroupsAt)
 	specs := map[apps.ID]map[apps.Version]*apps.App{}
 	for _, spec := range slices.Concat(stored.Apps, stored.Specs) {
 		if specs[spec.ID] == nil {

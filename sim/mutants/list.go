@@ -40,7 +40,7 @@ var mutants = []mutant{
 	{"an old balancer's letter counts", "deployer/cluster/service.go", "if b != nil && l.Revision <= b.rev {", "if false {"},
 	{"the brake does not hold", "deployer/cluster/report.go", "on := lost*2 > len(s.hosts)", "on := lost > len(s.hosts)"},
 	{"instances of a silent host are replaced for ever disabled", "deployer/cluster/report.go", "if !in.Unreachable || u.Disabled || s.braked", "if !in.Unreachable || s.braked"},
-	{"dependencies come last", "deployer/cluster/plan.go", "n = max(n, 1+visit(dep))", "n = max(n, visit(dep))"},
+	{"dependencies come last", "deployer/cluster/plan.go", "n = max(n, 1+visit(member))", "n = max(n, visit(member))"},
 	{"what others depend on is stopped first", "deployer/cluster/plan.go", "range slices.Backward(slices.Sorted(maps.Keys(downs))) {\n\t\tsteps = append(steps, *downs[n])", "range slices.All(slices.Sorted(maps.Keys(downs))) {\n\t\tsteps = append(steps, *downs[n])"},
 	{"a failed deployment tries on", "deployer/cluster/fail.go", "if d.Failures[action.App] >= max(failuresMax, a.spec.Instances/10) {", "if false {"},
 	{"a paused deployment goes on", "deployer/cluster/plan.go", "\tif d.Paused {\n\t\treturn false", "\tif false {\n\t\treturn false"},
