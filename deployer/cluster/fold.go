@@ -553,6 +553,7 @@ func (s *State) foldForget(f Forget) {
 		s.finish(in, apps.EndLost, 0, "its host was removed")
 	}
 	delete(s.hosts, f.Host)
+	s.lost--
 	s.board.RemoveHost(f.Host)
 	s.asks = true // who waits has one host less to wait for
 	s.fx.Save.GoneHosts = append(s.fx.Save.GoneHosts, f.Host)

@@ -282,6 +282,7 @@ func (s *State) listen(h *host) {
 		return
 	}
 	h.Lost, h.Since, h.Message, h.fresh = true, s.now, why, false
+	s.lost++
 	s.saveHost(h)
 	s.offer(h)
 	s.tell(apps.Notice{Type: noticeHostLost, Host: h.Name, Message: why})
@@ -302,6 +303,7 @@ func (s *State) listen(h *host) {
 // found takes back a host that was lost.
 func (s *State) found(h *host) {
 	h.Lost, h.Since, h.Message = false, s.now, ""
+	s.lost--
 	s.saveHost(h)
 	s.tell(apps.Notice{Type: noticeHostFound, Host: h.Name})
 	s.atHost(h, s.now.Add(hostSilence))
@@ -321,15 +323,14 @@ func (s *State) found(h *host) {
 // brake stops replacing when more than half of all hosts are lost at once: then it
 // is rather we who are cut off, and what runs there may run well.
 func (s *State) brake() {
-	lost := s.lost()
-	on := lost*2 > len(s.hosts)
+	on := s.lost*2 > len(s.hosts)
 	if on == s.braked {
 		return
 	}
 	s.braked = on
-	message := fmt.Sprintf("%d of %d hosts are lost: what ran there is not replaced", lost, len(s.hosts))
+	message := fmt.Sprintf("%d of %d hosts are lost: what ran there is not replaced", s.lost, len(s.hosts))
 	if !on {
-		message = fmt.Sprintf("%d of %d hosts are lost: what is missing is replaced", lost, len(s.hosts))
+		message = fmt.Sprintf("%d of %d hosts are lost: what is missing is replaced", s.lost, len(s.hosts))
 	}
 	s.tell(apps.Notice{Type: noticeBrake, Message: message})
 	if !on { // the others may be back in a moment, too
@@ -345,7 +346,8 @@ func (s *State) brake() {
 	}
 }
 
-func (s *State) lost() int {
+// countLost is what State.lost must be.
+func (s *State) countLost() int {
 	lost := 0
 	for _, h := range s.hosts {
 		if h.Lost {

@@ -48,6 +48,7 @@ type State struct {
 	board        *placement.Board
 	digest       uint64 // over all services
 	due          dates
+	lost         int             // hosts that are lost
 	braked       bool            // most hosts are lost
 	evident      map[string]bool // instances of which evidence was stored, by id
 	evidence     []string        // the same, oldest first
@@ -263,7 +264,8 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		s.bookClaim(s.ownClaim(row))
 	}
 	s.unacked = map[string]*instance{}
-	s.braked = s.lost()*2 > len(s.hosts)
+	s.lost = s.countLost()
+	s.braked = s.lost*2 > len(s.hosts)
 	return s
 }
 
@@ -448,6 +450,7 @@ func (s *State) hostOf(name, addr string) *host {
 	if h == nil {
 		h = &host{Host: apps.Host{Name: name, Addr: addr, Lost: true}, claims: map[string]*claim{}, seen: s.now}
 		s.hosts[name] = h
+		s.lost++
 	}
 	return h
 }
@@ -524,6 +527,9 @@ func (s *State) Check() error {
 		if len(s.ports[n]) == 0 {
 			return fmt.Errorf("service port %d is free, and the search for one begins at %d", n, s.portsFrom)
 		}
+	}
+	if lost := s.countLost(); lost != s.lost {
+		return fmt.Errorf("%d hosts are lost, %d are known to be", lost, s.lost)
 	}
 	s.held = holds
 	return s.board.Check(holds)

@@ -122,7 +122,10 @@ func TestNamesOnlyDecideTies(t *testing.T) {
 			w.offers[i].Host.Role = ""
 		}
 		other := w.mapped(
-			func(a apps.App) apps.App { a.ID = apps.ID("/x" + strings.Replace(string(a.ID[1:]), "/", "/y", 1)); return a },
+			func(a apps.App) apps.App {
+				a.ID = apps.ID("/x" + strings.Replace(string(a.ID[1:]), "/", "/y", 1))
+				return a
+			},
 			func(o Offer) Offer { o.Host.Name = "x" + o.Host.Name; return o })
 		var renamed []Role
 		for _, r := range roles {
