@@ -46,18 +46,22 @@ func (f *clientFlags) add(cmd *cobra.Command) {
 }
 
 func (f *clientFlags) session(cmd *cobra.Command) (*session, error) {
-	switch f.Output {
-	case "table", "json", "yaml", "jsonl":
-	default:
-		return nil, usageError("-o %s: choose table, json, yaml or jsonl", f.Output)
-	}
 	server, _, _ := strings.Cut(f.Server, ",") // MARATHON_URL may list several
 	c, err := client.New(server)
 	if err != nil {
 		return nil, usageError("--server: %v", err)
 	}
 	c.Token = f.Token
-	return &session{Client: c, in: cmd.InOrStdin(), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), format: f.Output}, nil
+	s := &session{Client: c, in: cmd.InOrStdin(), out: cmd.OutOrStdout(), err: cmd.ErrOrStderr(), format: f.Output}
+	return s, s.checkFormat()
+}
+
+func (s *session) checkFormat() error {
+	switch s.format {
+	case "table", "json", "yaml", "jsonl":
+		return nil
+	}
+	return usageError("-o %s: choose table, json, yaml or jsonl", s.format)
 }
 
 // verb is a command that talks to a server.
