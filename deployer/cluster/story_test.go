@@ -38,6 +38,7 @@ var update = flag.Bool("update", false, "rewrite the answers of the stories")
 //	busy lb1 /web.1 · idle lb1 · leaves lb1
 //	leader                                     another one takes over from the store
 //	job … · schedule … · run … · stop …        see jobs_story_test.go
+//	group /shop … · ungroup /shop · groups     see groups_story_test.go
 //	more of hosts, apps and what befalls them  see story_words_test.go
 //	rebalance [dry] [max=3] · rebalance stop
 //	settings placement=pack fairness=tasks     all of them; preemption=on
@@ -188,7 +189,11 @@ func (st *story) do(words []string) {
 	case "put":
 		c := Change{Force: force, Rollback: slices.Contains(args, "rollback")}
 		for _, one := range strings.Split(strings.Join(args, " "), " , ") {
-			if words := strings.Fields(one); slices.Contains(words, "gone") {
+			if words := strings.Fields(one); words[0] == "group" {
+				c.PutGroups = append(c.PutGroups, st.group(words[1:]))
+			} else if words[0] == "ungroup" {
+				c.DropGroups = append(c.DropGroups, apps.ID(words[1]))
+			} else if slices.Contains(words, "gone") {
 				c.Delete = append(c.Delete, apps.ID(words[0]))
 			} else {
 				c.Put = append(c.Put, PutApp{App: st.spec(words)})
@@ -271,7 +276,7 @@ func (st *story) do(words []string) {
 	case "settle":
 		st.settle()
 	default:
-		if st.doJob(verb, args) || st.doMore(verb, args) || st.doBalance(verb, args) {
+		if st.doJob(verb, args) || st.doGroup(verb, args) || st.doMore(verb, args) || st.doBalance(verb, args) {
 			return
 		}
 		st.t.Fatalf("nothing is known of %q", verb)
@@ -600,6 +605,7 @@ func (st *story) store(c *Changes) {
 			st.versions[spec.ID] = append(st.versions[spec.ID], spec.ConfigAt)
 		}
 	}
+	st.storeGroups(c.Groups)
 	for _, h := range c.Hosts {
 		i := slices.IndexFunc(st.stored.Hosts, func(o apps.Host) bool { return o.Name == h.Name })
 		if i < 0 {

@@ -71,7 +71,7 @@ func (h *storyHost) offer(key, value string) bool {
 //	acceptedResourceRoles=slave_public,* killSelection=OLDEST_FIRST label=KEY:VALUE
 //	backoffSeconds=1 backoffFactor=2 maxLaunchDelaySeconds=60
 //	inactiveAfterSeconds=30 expungeAfterSeconds=60 unreachableStrategy=disabled
-//	check=/health maxConsecutiveFailures=0
+//	check=/health maxConsecutiveFailures=0 role=shop
 func setting(spec *apps.App, key, value string) bool {
 	f, _ := strconv.ParseFloat(value, 64)
 	seconds := time.Duration(f * float64(time.Second))
@@ -87,6 +87,8 @@ func setting(spec *apps.App, key, value string) bool {
 		spec.Readiness = []apps.ReadyCheck{{Name: "ready", Protocol: "HTTP", Path: value, StatusCodes: []int{200}}}
 	case "acceptedResourceRoles":
 		spec.AcceptedRoles = strings.Split(value, ",")
+	case "role":
+		spec.Role = value
 	case "killSelection":
 		spec.KillOldest = value == "OLDEST_FIRST"
 	case "label":
