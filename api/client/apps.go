@@ -196,13 +196,19 @@ func (c *Client) GroupVersions(ctx context.Context, id string) ([]string, error)
 	return out, err
 }
 
+// CreateGroup makes a group that must not be there yet.
+func (c *Client) CreateGroup(ctx context.Context, id string, body wire.GroupUpdate, o PutOptions) (Result, error) {
+	o.Whole = false
+	return c.change(ctx, http.MethodPost, path("/v2/groups", id), o.query(), body)
+}
+
 // PutGroup changes or creates a group. body is JSON text ([]byte) or a wire.GroupUpdate.
 func (c *Client) PutGroup(ctx context.Context, id string, body any, o PutOptions) (Result, error) {
 	o.Whole = false // a group has no partial form
 	return c.change(ctx, http.MethodPut, path("/v2/groups", id), o.query(), body)
 }
 
-// DeleteGroup deletes all apps below a group.
+// DeleteGroup deletes a group with all that is in and below it.
 func (c *Client) DeleteGroup(ctx context.Context, id string, force bool) (Result, error) {
 	return c.change(ctx, http.MethodDelete, path("/v2/groups", id), flags("force", force), nil)
 }

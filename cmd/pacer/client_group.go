@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"strconv"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"pacer/api/client"
 	"pacer/api/wire"
+	"pacer/apps"
 )
 
 func groupCommand(f *clientFlags) *cobra.Command {
@@ -17,8 +19,8 @@ func groupCommand(f *clientFlags) *cobra.Command {
 			return err
 		}
 		all := groupRows(root)
-		return print(s, all, all, "GROUP APPS PODS INSTANCES VERSION", func(g groupRow) []any {
-			return []any{g.ID, g.Apps, g.Pods, strconv.Itoa(g.Running) + "/" + strconv.Itoa(g.Instances), g.Version}
+		return print(s, all, all, "GROUP APPS PODS INSTANCES ROLE DEPENDS VERSION", func(g groupRow) []any {
+			return []any{g.ID, g.Apps, g.Pods, strconv.Itoa(g.Running) + "/" + strconv.Itoa(g.Instances), g.Role, strings.Join(g.Dependencies, ","), g.Version}
 		})
 	})
 	list.Aliases = []string{"ls"}
@@ -43,14 +45,59 @@ func groupCommand(f *clientFlags) *cobra.Command {
 		}
 		return s.PutGroup(ctx, args[0], wire.GroupUpdate{ScaleBy: &factor}, client.PutOptions{Force: force})
 	})
-	rollback := f.starts("rollback GROUP VERSION", "Take every app in and below a group back to what it was at a version", 2, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+	rollback := f.starts("rollback GROUP VERSION", "Take a group with all that is in and below it back to what it was at a version", 2, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
 		return s.PutGroup(ctx, args[0], wire.GroupUpdate{Version: &args[1]}, client.PutOptions{Force: force})
 	})
-	remove := f.starts("delete GROUP", "Delete every app in and below a group", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+	remove := f.starts("delete GROUP", "Delete a group with all that is in and below it", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
 		return s.DeleteGroup(ctx, args[0], force)
 	})
 	remove.Aliases = []string{"rm"}
-	return noun("group", "Groups: apps that belong and are changed together", list, show, applyCommand(f), scale, versions, rollback, remove)
+	return noun("group", "Groups: apps that belong and are changed together", list, show, createGroupCommand(f), setGroupCommand(f), applyCommand(f), scale, versions, rollback, remove)
+}
+
+// A groupWish is what flags say of a group itself.
+type groupWish struct {
+	dependencies []string
+	enforce      bool
+}
+
+func (g *groupWish) add(cmd *cobra.Command) *cobra.Command {
+	cmd.Flags().StringSliceVar(&g.dependencies, "depends-on", nil, "apps and groups that have to be there before what is in it; '' for none")
+	cmd.Flags().BoolVar(&g.enforce, "enforce-role", false, "of a top-level group: its name is the role of all that comes to it")
+	return cmd
+}
+
+// update is what was said; what was not said stays as it is.
+func (g *groupWish) update(cmd *cobra.Command) (u wire.GroupUpdate) {
+	if cmd.Flags().Changed("depends-on") {
+		u.Dependencies = append([]string{}, g.dependencies...)
+	}
+	if cmd.Flags().Changed("enforce-role") {
+		u.EnforceRole = &g.enforce
+	}
+	return u
+}
+
+func createGroupCommand(f *clientFlags) *cobra.Command {
+	var wish groupWish
+	var cmd *cobra.Command
+	cmd = wish.add(f.starts("create GROUP", "Make a group with nothing in it", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+		return s.CreateGroup(ctx, args[0], wish.update(cmd), client.PutOptions{Force: force})
+	}))
+	return cmd
+}
+
+func setGroupCommand(f *clientFlags) *cobra.Command {
+	var wish groupWish
+	var cmd *cobra.Command
+	cmd = wish.add(f.starts("set GROUP", "Change what a group depends on, or whether it enforces its role", 1, func(ctx context.Context, s *session, args []string, force bool) (client.Result, error) {
+		u := wish.update(cmd)
+		if u.Dependencies == nil && u.EnforceRole == nil {
+			return client.Result{}, usageError("say what to change: --depends-on or --enforce-role")
+		}
+		return s.PutGroup(ctx, args[0], u, client.PutOptions{Force: force})
+	}))
+	return cmd
 }
 
 // A groupRow is a group with the sums of what is in and below it.
@@ -60,12 +107,18 @@ type groupRow struct {
 	Pods      int    `json:"pods"`
 	Instances int    `json:"instances"` // of its apps
 	Running   int    `json:"running"`
+	Role      string `json:"role,omitzero"` // that it enforces
 	Version   string `json:"version"`
+
+	Dependencies []string `json:"dependencies"`
 }
 
 // groupRows lists a group before those below it.
 func groupRows(g wire.GroupInfo) []groupRow {
-	row := groupRow{ID: g.ID, Apps: len(g.Apps), Pods: len(g.Pods), Version: g.Version}
+	row := groupRow{ID: g.ID, Apps: len(g.Apps), Pods: len(g.Pods), Version: g.Version, Dependencies: g.Dependencies}
+	if value(g.EnforceRole) {
+		row.Role = apps.ID(g.ID).Name()
+	}
 	for _, app := range g.Apps {
 		row.Instances += value(app.Instances)
 		row.Running += value(app.TasksRunning)

@@ -8,7 +8,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"slices"
 	"strings"
 	"time"
 
@@ -49,7 +48,7 @@ func importMarathon(f *clientFlags) *cobra.Command {
 server. Nothing is changed there. What is here under the same id becomes as it is
 there; what is only here stays.
 
-Each app and pod is tried first, and what cannot run here is refused with the reason
+Each app, pod and group is tried first, and what cannot run here is refused with the reason
 and left out; the exit code is 1 then. With --dry-run that is all that happens. With
 --suspended all of it has no instances; the report says how many there are there, and
 the same again without the flag starts them.`
@@ -64,16 +63,17 @@ the same again without the flag starts them.`
 	return cmd
 }
 
-// An imported is what came of one app or pod.
+// An imported is what came of one app, pod or group.
 type imported struct {
-	Kind      string   `json:"kind"` // app or pod
+	Kind      string   `json:"kind"` // app, pod or group
 	ID        string   `json:"id"`
 	Result    string   `json:"result"` // imported, accepted (of a dry run) or refused
 	Instances int      `json:"instances"`
 	Ignored   []string `json:"ignored,omitzero"` // fields that nobody knows
 	Reason    string   `json:"reason,omitzero"`  // why it is refused
 
-	body json.RawMessage
+	body     json.RawMessage
+	enforces bool // a group that enforces its role
 }
 
 // A foreignGroup is a group as the other server tells it; what it holds is not read
@@ -83,6 +83,7 @@ type foreignGroup struct {
 	Apps         []json.RawMessage `json:"apps"`
 	Groups       []foreignGroup    `json:"groups"`
 	Dependencies []string          `json:"dependencies"`
+	EnforceRole  *bool             `json:"enforceRole"`
 }
 
 func (im *importing) run(ctx context.Context, s *session, from string) error {
@@ -98,10 +99,15 @@ func (im *importing) run(ctx context.Context, s *session, from string) error {
 	if err := im.fetch(ctx, from+"/v2/pods", &pods); err != nil && !errors.As(err, new(*noSuchPage)) {
 		return err
 	}
-	all, err := im.collect(&root, nil)
+	all, err := im.groups(&root)
 	if err != nil {
 		return err
 	}
+	members, err := im.collect(&root)
+	if err != nil {
+		return err
+	}
+	all = append(all, members...)
 	for _, raw := range pods {
 		item, err := im.pod(raw)
 		if err != nil {
@@ -109,7 +115,7 @@ func (im *importing) run(ctx context.Context, s *session, from string) error {
 		}
 		all = append(all, item)
 	}
-	s.say("%d apps and pods were found at %s", len(all), from)
+	s.say("%d apps, pods and groups were found at %s", len(all), from)
 	for i := range all {
 		if err := im.try(ctx, s, &all[i]); err != nil {
 			return err
@@ -189,19 +195,17 @@ func (im *importing) fetch(ctx context.Context, from string, into any) error {
 	return nil
 }
 
-// collect gathers the apps of a group and those below. What a group depends on its apps
-// do, as Pacer keeps it.
-func (im *importing) collect(g *foreignGroup, dependencies []string) (all []imported, err error) {
-	dependencies = slices.Concat(dependencies, g.Dependencies)
+// collect gathers the apps of a group and those below.
+func (im *importing) collect(g *foreignGroup) (all []imported, err error) {
 	for _, raw := range g.Apps {
-		item, err := im.app(raw, dependencies)
+		item, err := im.app(raw)
 		if err != nil {
 			return nil, err
 		}
 		all = append(all, item)
 	}
 	for i := range g.Groups {
-		below, err := im.collect(&g.Groups[i], dependencies)
+		below, err := im.collect(&g.Groups[i])
 		if err != nil {
 			return nil, err
 		}
@@ -216,26 +220,20 @@ var told = []string{
 	"readinessCheckResults", "tasksStats", "taskStats", "uptime",
 }
 
-func (im *importing) app(raw json.RawMessage, dependencies []string) (item imported, err error) {
+func (im *importing) app(raw json.RawMessage) (item imported, err error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil {
 		return item, err
 	}
 	var own struct {
-		ID           string
-		Instances    *int
-		Dependencies []string
+		ID        string
+		Instances *int
 	}
 	if err := json.Unmarshal(raw, &own); err != nil {
 		return item, err
 	}
 	for _, name := range told {
 		delete(fields, name)
-	}
-	if len(dependencies) > 0 {
-		if fields["dependencies"], err = json.Marshal(slices.Concat(own.Dependencies, dependencies)); err != nil {
-			return item, err
-		}
 	}
 	item = imported{Kind: "app", ID: own.ID, Instances: 1}
 	if own.Instances != nil {
@@ -278,13 +276,16 @@ func (im *importing) pod(raw json.RawMessage) (item imported, err error) {
 	return item, err
 }
 
-// try finds out whether an app or a pod can be here: the server works out what it would
-// do with an app; a pod is held against the rules.
+// try finds out whether an app, a pod or a group can be here: the server works out what it
+// would do with an app; the others are held against the rules.
 func (im *importing) try(ctx context.Context, s *session, item *imported) error {
 	var err error
-	if item.Kind == "app" {
+	switch item.Kind {
+	case "app":
 		_, err = s.Plan(ctx, item.body)
-	} else {
+	case "group":
+		err = tryGroup(item)
+	default:
 		var pod wire.Pod
 		if _, err = wire.Read(item.body, &pod); err == nil {
 			_, err = pod.Spec(wire.Settings{})
@@ -310,8 +311,12 @@ func (im *importing) judge(item *imported, err error, good string) error {
 	return nil
 }
 
-// apply sends what was accepted: the apps together, in one deployment, and each pod.
+// apply sends what was accepted: each group, the apps together, in one deployment, and each
+// pod.
 func (im *importing) apply(ctx context.Context, s *session, all []imported) (last client.Result, err error) {
+	if err := im.putGroups(ctx, s, all); err != nil {
+		return last, err
+	}
 	var part []*imported
 	size := 0
 	send := func() error {
@@ -367,7 +372,7 @@ func (im *importing) apply(ctx context.Context, s *session, all []imported) (las
 			last = r
 		}
 	}
-	return last, nil
+	return last, im.enforceRoles(ctx, s, all)
 }
 
 func reason(err error) string {
