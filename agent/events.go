@@ -112,6 +112,7 @@ type Launch struct {
 	Epoch    uint64
 	Claim    string // of its persistent volumes; empty: it has none
 	Made     bool   // their directories must exist
+	Enforced bool   // its group enforces its role
 }
 
 // A Halt is one instance to stop: SIGTERM, Grace, SIGKILL.

@@ -46,6 +46,10 @@ func (h *Host) foldAssigned(now time.Time, a apps.Assignment) {
 	for _, s := range a.Specs {
 		specs[version{s.ID, s.Version}] = s
 	}
+	enforced := make(map[apps.ID]bool, len(a.Enforced))
+	for _, id := range a.Enforced {
+		enforced[id] = true
+	}
 	h.unwant()
 	for _, as := range a.Instances {
 		_, ended := h.ended[as.ID]
@@ -58,7 +62,7 @@ func (h *Host) foldAssigned(now time.Time, a apps.Assignment) {
 		if in.spec == nil {
 			in.spec, in.ports = specs[version{as.App, as.Version}], as.Ports
 		}
-		in.claim, in.made = as.Claim, in.made || as.Made
+		in.claim, in.made, in.enforced = as.Claim, in.made || as.Made, enforced[as.App]
 		if ended && !in.found && !in.launched {
 			in.found = true
 			in.vanish("it was stopped and removed before, and is never started again")

@@ -19,6 +19,8 @@ type instance struct {
 	claim  string
 	made   bool // the volumes of its claim must exist
 
+	enforced bool // its group enforces its role
+
 	// phase goes queued → starting → running → exited, or to failed; PhaseStopping
 	// is how a report says leaving.
 	phase    apps.Phase

@@ -600,3 +600,13 @@ func ExampleHost_Step() {
 	// start web.1 of /web
 	// start web.2 of /web
 }
+
+func TestAnInstanceStartsAsItsLetterSaysOfItsGroup(t *testing.T) {
+	h := listedHost(t)
+	as := letter(1, web, "web.1")
+	as.Enforced = []apps.ID{web.ID}
+	fx, _ := h.Step(noon, []Event{as})
+	if len(fx.Start) != 1 || !fx.Start[0].Enforced {
+		t.Errorf("want one start in a group that enforces its role, got %+v", fx.Start)
+	}
+}

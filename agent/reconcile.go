@@ -95,7 +95,7 @@ func (h *Host) start(now time.Time, in *instance, under map[OpKind]int, fx *Effe
 		in.launched, in.have = true, true
 		in.begins(OpStart, now, h.lists)
 		under[OpStart]++
-		fx.Start = append(fx.Start, Launch{Instance: in.id, App: in.spec, Ports: in.ports, Epoch: h.applied.Epoch, Claim: in.claim, Made: in.made})
+		fx.Start = append(fx.Start, Launch{Instance: in.id, App: in.spec, Ports: in.ports, Epoch: h.applied.Epoch, Claim: in.claim, Made: in.made, Enforced: in.enforced})
 	}
 	h.touch(in)
 }

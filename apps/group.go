@@ -1,6 +1,9 @@
 package apps
 
-import "slices"
+import (
+	"slices"
+	"strings"
+)
 
 // A Group is a folder of apps, pods and other groups. It comes with the first thing that
 // is put into it, or is made for its own sake, and is there until it is deleted, also
@@ -22,14 +25,14 @@ func (g *Group) Same(o *Group) bool {
 	return g.ID == o.ID && g.Deleted == o.Deleted && g.EnforceRole == o.EnforceRole && slices.Equal(g.Dependencies, o.Dependencies)
 }
 
-// Top is the top-level group that the app or group is in, or is; for an app at the root
-// it is none: "/".
+// Top is the top-level group that the app is in; for an app at the root it is none: "/".
 func (id ID) Top() ID {
-	el := id.Elements()
-	if len(el) < 2 {
-		return "/"
+	if len(id) > 1 {
+		if i := strings.IndexByte(string(id[1:]), '/'); i > 0 {
+			return id[:i+1]
+		}
 	}
-	return ID("/" + el[0])
+	return "/"
 }
 
 // IsTopLevel reports whether it is the id of a top-level group.

@@ -32,6 +32,9 @@ type Assignment struct {
 	// Wipe names the claims whose directories are to be deleted. What is on neither
 	// list stays as it is.
 	Wipe []string `json:"wipe,omitempty"`
+	// Enforced names those apps of Specs whose group enforces its role: what starts now is
+	// told so.
+	Enforced []ID `json:"enforced,omitempty"`
 }
 
 // Assigned is one instance of an Assignment.

@@ -34,7 +34,7 @@ func environment(l agent.Launch, host string) []string {
 		"MARATHON_APP_RESOURCE_MEM":       decimal(a.Needs.Mem, 1),
 		"MARATHON_APP_RESOURCE_DISK":      decimal(a.Needs.Disk-a.VolumeSize(), 1),
 		"MARATHON_APP_RESOURCE_GPUS":      strconv.FormatInt(a.Needs.GPU, 10),
-		"MARATHON_APP_ENFORCE_GROUP_ROLE": "FALSE",
+		"MARATHON_APP_ENFORCE_GROUP_ROLE": strings.ToUpper(strconv.FormatBool(l.Enforced)),
 	}
 	if a.Container != nil && a.Container.Image != "" {
 		env["MARATHON_APP_DOCKER_IMAGE"] = a.Container.Image

@@ -1,6 +1,7 @@
 package docker
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -96,5 +97,13 @@ func TestLongLabelsAreNoVariables(t *testing.T) {
 	})
 	if got := len(strings.Fields(env["MARATHON_APP_LABELS"])); got != 2 || len(env) != 3 {
 		t.Errorf("two of four labels fit, but %d are listed and there are %d variables", got, len(env))
+	}
+}
+
+func TestAnInstanceIsToldWhetherItsGroupEnforcesARole(t *testing.T) {
+	l := at(apps.App{})
+	l.Enforced = true
+	if env := environment(l, "h1"); !slices.Contains(env, "MARATHON_APP_ENFORCE_GROUP_ROLE=TRUE") {
+		t.Errorf("got %v", env)
 	}
 }

@@ -91,3 +91,23 @@ func TestVersionsOfAGroupOnlyGrow(t *testing.T) {
 		}
 	}
 }
+
+// What starts is told whether its group enforces its role then; what runs is left alone.
+func TestALetterSaysWhoseGroupEnforcesItsRole(t *testing.T) {
+	w := newWorld(t, "h1")
+	yes := true
+	app := web(1)
+	app.Role = "shop"
+	w.step(Change{Request: "r", Deployment: "d1", Put: []PutApp{{App: app}}, PutGroups: []PutGroup{{ID: "/shop", EnforceRole: &yes}}})
+	free := web(1)
+	free.ID = "/free"
+	w.step(Change{Request: "r", Deployment: "d2", Put: []PutApp{{App: free}}})
+	letters := w.fx.Assign
+	if len(letters) != 1 || len(letters[0].Specs) != 2 || len(letters[0].Enforced) != 1 || letters[0].Enforced[0] != "/shop/web" {
+		t.Errorf("want /shop/web alone, got %+v", letters)
+	}
+	no := false
+	if w.step(PatchGroup{Request: "r", Group: "/shop", EnforceRole: &no}); len(w.fx.Assign) > 0 {
+		t.Errorf("nothing changes for what runs, but %+v", w.fx.Assign)
+	}
+}

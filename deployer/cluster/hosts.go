@@ -93,6 +93,9 @@ func (s *State) assignment(h *host) apps.Assignment {
 		letter.Instances = append(letter.Instances, apps.Assigned{ID: in.ID, App: in.App, Version: in.spec.Version, Ports: in.Ports, Ran: in.State >= apps.Running, Claim: in.Claim, Made: in.Claim != "" && s.claims[in.Claim].Made})
 		if in.app.mention(in.spec.Version, s.written) {
 			letter.Specs = append(letter.Specs, in.spec)
+			if top := s.groups[in.App.Top()]; top != nil && top.row.EnforceRole {
+				letter.Enforced = append(letter.Enforced, in.App)
+			}
 		}
 	}
 	for _, id := range sortedKeys(h.claims) {

@@ -293,6 +293,9 @@ func (s *State) stored() Stored {
 	for _, id := range sortedKeys(s.apps) {
 		stored.Apps = append(stored.Apps, s.apps[id].spec)
 	}
+	for _, id := range sortedKeys(s.groups) {
+		stored.Groups, stored.GroupsAt = append(stored.Groups, s.groups[id].row), s.groupsAt
+	}
 	for _, id := range sortedKeys(s.instances.byID()) {
 		in := s.instances.get(id)
 		stored.Instances = append(stored.Instances, in.Instance)
