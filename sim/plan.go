@@ -25,6 +25,7 @@ type plan struct {
 	longReqs  float64 // requests that outlast a drain
 	viaJSON   bool    // what is loaded went through the store's documents
 	roomy     bool    // hosts have more than enough
+	launches  int     // made and placed in one step at most; 0: as many as in earnest
 
 	// Mean pauses; 0: never.
 	cut, split, kill, pause, lease, agent, machine, engine, death, vanish, unwell, balancer time.Duration
@@ -38,6 +39,9 @@ func drawPlan(w *World) plan {
 		dup:    w.rng.Float64() * 0.2, // always on: the same letter twice must be harmless
 		ttl:    3 * time.Second, startMax: 500 * time.Millisecond, readyMax: time.Second,
 		viaJSON: w.chance(0.1), roomy: w.chance(0.6),
+	}
+	if w.seed%3 == 0 { // so few that most launches take many steps
+		p.launches = 1 + int(w.seed/3%4)
 	}
 	some := func(most float64) float64 {
 		if w.chance(0.5) {

@@ -163,7 +163,9 @@ func (t *term) begin() {
 	}
 	w.hours.Terms++
 	t.begun = w.now
-	t.state = cluster.New(w.store.load(), t.epoch, t.s.now())
+	stored := w.store.load()
+	stored.LaunchesMax = w.plan.launches
+	t.state = cluster.New(stored, t.epoch, t.s.now())
 	w.tracef("%s leads with epoch %d", t.s.name, t.epoch)
 	t.busy = false
 	t.renewLater()

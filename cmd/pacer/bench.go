@@ -34,6 +34,7 @@ crashed agents are noticed. No container runs, and there is no balancer.`,
 	cmd.Flags().IntVar(&b.size.apps, "apps", 1000, "apps that they belong to")
 	cmd.Flags().DurationVar(&b.beats, "watch", 20*time.Second, "how long the signs of life are measured")
 	cmd.Flags().IntVar(&b.victims, "victims", 100, "hosts that fall silent, and as many agents that crash")
+	cmd.Flags().StringVar(&b.profile, "profile", "", "write what takes the leader's processors during the launch to this file, for go tool pprof")
 	cmd.Flags().StringVar(&b.postgres, "postgres", "", "an empty database, like postgres://USER@HOST/DATABASE; default: SQLite in a temporary directory")
 	return cmd
 }

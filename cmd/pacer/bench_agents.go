@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/pprof"
 	"slices"
 	"strconv"
 	"strings"
@@ -30,6 +31,7 @@ type agentsBench struct {
 	beats    time.Duration // how long they are watched
 	victims  int           // hosts that fall silent, and as many that crash
 	postgres string
+	profile  string        // where the launch's use of processors is written; empty: nowhere
 	patience time.Duration // with any one thing
 }
 
@@ -120,6 +122,11 @@ func (r *agentsRun) launch(ctx context.Context) error {
 	for _, app := range benchApps(r.size) {
 		change.Put = append(change.Put, cluster.PutApp{App: app, New: true})
 	}
+	ended, err := profiled(r.profile)
+	if err != nil {
+		return err
+	}
+	defer ended()
 	cpu, begun := cpuSelf(), time.Now()
 	if err := r.leader.submit(ctx, change, r.patience); err != nil {
 		return err
@@ -134,6 +141,21 @@ func (r *agentsRun) launch(ctx context.Context) error {
 	}
 	r.say("all reported running, which is durable too, after %s, with %s of CPU", short(time.Since(begun)), short(cpuSelf()-cpu))
 	return nil
+}
+
+// profiled writes what takes this process's processors into a file, until ended.
+func profiled(path string) (ended func(), err error) {
+	if path == "" {
+		return func() {}, nil
+	}
+	f, err := os.Create(path)
+	if err != nil {
+		return nil, err
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return func() { pprof.StopCPUProfile(); _ = f.Close() }, nil
 }
 
 // succeed puts a new leader in the place of the old one and waits until it has done what

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"math"
 	"runtime"
 	"time"
 
@@ -128,7 +129,7 @@ func (r *placeResult) schedule(size benchSize, specs []*apps.App) {
 // decide times the core from the change that asks for all until nothing more is decided.
 func (r *placeResult) decide(size benchSize, specs []*apps.App) error {
 	now := time.Now()
-	state := cluster.New(cluster.Stored{Cluster: 1}, 1, now)
+	state := cluster.New(cluster.Stored{Cluster: 1, LaunchesMax: math.MaxInt32}, 1, now)
 	stamps := map[string]apps.Stamp{}
 	for round := range uint64(2) { // each host says that it is there, then that it has its first letter
 		var events []cluster.Event

@@ -207,6 +207,7 @@ type Stored struct {
 	Answers     []apps.Answer // oldest first
 
 	DeploymentsMax int // running at once; not stored: whoever loads sets it; 0: 100, Marathon's default
+	LaunchesMax    int // made, and placed, in one step; not stored either; 0: 20,000
 }
 
 // A Reply answers the request of that name; a nil Err is yes.
@@ -228,7 +229,8 @@ type Reply struct {
 type Wait struct {
 	App     apps.ID
 	Waiting int          // 0: none waits any more
-	Since   time.Time    // the oldest of them
+	Placing int          // of them, those that nothing is decided about yet: the next steps do, which follow at once
+	Since   time.Time    // the oldest of them; zero: none of them is made yet
 	Until   time.Time    // backing off until then; zero: not
 	Hosts   int          // hosts that were considered
 	Reasons []WaitReason // they add up to Hosts

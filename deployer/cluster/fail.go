@@ -82,6 +82,9 @@ func (s *State) refusedSince(a *app, w Wait) {
 // Sentence is the reasons in one line: "6 hosts: 4 too little memory (needs 512 MiB,
 // most free 300), 1 not zone LIKE eu, 1 lost".
 func (w Wait) Sentence() string {
+	if len(w.Reasons) == 0 && w.Placing > 0 {
+		return "being placed: it is one of many, and is decided on in a moment"
+	}
 	if w.Hosts == 0 {
 		return "there is no host"
 	}

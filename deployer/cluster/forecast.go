@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"math"
 	"time"
 
 	"pacer/apps"
@@ -44,6 +45,7 @@ const (
 // Foresee lives a change ahead. It fails as the change would.
 func Foresee(stored Stored, c Change, now time.Time) (Forecast, error) {
 	stored = withoutSchedules(stored)
+	stored.LaunchesMax = math.MaxInt32 // a step stands for a second, however much is in it
 	f := foresight{s: New(stored, 1<<62, now), now: now, runs: map[string]map[string]apps.InstanceReport{}, hosts: stored.Hosts, parts: map[apps.ID]*AppForecast{}}
 	f.meet(stored.Instances)
 	c.Request, c.Rollback, c.Force = "plan", false, true

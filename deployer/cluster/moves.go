@@ -74,7 +74,7 @@ func (s *State) moveOn(a *app, spec *apps.App, c census) {
 		case in.next != nil && s.serving(in.next):
 			s.leave(in, "moved to host "+in.MoveTo+", which has more room")
 		case in.next == nil && c.ready >= spec.Instances && c.live() < spec.LiveMax() && !a.until.After(s.now):
-			s.launch(a, spec, 1)
+			s.create(a, spec, 1)
 			in.next = a.instances[len(a.instances)-1]
 			in.next.Replaces = in.ID
 			c.beside++

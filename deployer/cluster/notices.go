@@ -283,8 +283,12 @@ const noticesOfLaunch = 4
 func (s *State) prepare(accepted map[apps.ID]*apps.App) {
 	n := 0
 	for id, spec := range accepted {
-		n += max(spec.Instances-len(s.apps[id].instances), 0)
+		if more := spec.Instances - len(s.apps[id].instances); more > 0 {
+			n += more
+			s.eaters++
+		}
 	}
+	n = min(n, s.launchesMax+s.eaters)
 	s.expect(n)
 	s.waiting, s.changed = slices.Grow(s.waiting, n), slices.Grow(s.changed, n)
 }

@@ -19,11 +19,12 @@ func (s *State) place(first bool) (again bool) {
 		askers := make([]*instance, 0, len(s.waiting))
 		for _, in := range s.waiting { // the board's answers do not depend on the order
 			if in.Claim == "" && in.Replaces == "" && !in.NotBefore.After(s.now) {
-				asks = append(asks, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role})
+				asks = append(asks, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role, More: in.app.more > 0})
 				askers = append(askers, in)
 			}
 		}
-		placed, refused := s.board.Place(asks)
+		placed, refused, cut := s.board.PlaceSome(asks, s.launchesMax)
+		s.noteUndecided(askers, placed, refused, cut)
 		for _, p := range placed {
 			s.placed(askers[p.Ask], p)
 		}
@@ -35,8 +36,14 @@ func (s *State) place(first bool) (again bool) {
 		}
 		made := first && s.preempt(refused)
 		again = s.placeMoved() || made
+		if cut { // this step has done enough
+			again = false
+		}
 	}
-	s.asks = again
+	if len(s.waiting) == 0 {
+		s.noteUndecided(nil, nil, nil, false)
+	}
+	s.asks = again || s.cut
 	s.tellWaits()
 	return again
 }
@@ -68,7 +75,8 @@ func (s *State) tellWaits() {
 				w.Until = later(w.Until, in.NotBefore)
 			}
 		}
-		if w.Waiting > 0 {
+		w.Placing = a.undecided + a.more
+		if w.Waiting += a.more; w.Waiting > 0 {
 			w.Hosts, w.Hint = a.refusal.Hosts, a.refusal.Hint
 			for _, reason := range a.refusal.Reasons {
 				w.Reasons = append(w.Reasons, WaitReason{Reason: reason.Code, Text: reason.Text, Hosts: reason.Hosts})

@@ -182,11 +182,16 @@ func (s *State) roll(a *app, spec *apps.App, c census) {
 	}
 }
 
-// launch makes n new instances, which wait for a host.
+// launch makes n new instances, which wait for a host; the app's ration of them in this
+// step.
 func (s *State) launch(a *app, spec *apps.App, n int) {
-	if n <= 0 {
-		return
+	if n > 0 {
+		s.create(a, spec, s.share(a, n))
 	}
+}
+
+// create makes n new instances.
+func (s *State) create(a *app, spec *apps.App, n int) {
 	role := spec.FairRole()
 	a.instances = slices.Grow(a.instances, n)
 	for range n {

@@ -173,7 +173,7 @@ func (s *State) reconcileRun(a *app) {
 		return
 	}
 	if len(a.instances) == 0 {
-		s.launch(a, a.spec, 1)
+		s.create(a, a.spec, 1)
 	}
 	for _, in := range a.instances {
 		if in.State == apps.Waiting && in.NotBefore.After(s.now) {

@@ -36,6 +36,7 @@ type State struct {
 	began    time.Time
 
 	deploymentsMax int // running at once
+	rations
 
 	apps         map[apps.ID]*app
 	instances    register
@@ -112,6 +113,7 @@ type app struct {
 	refusal placement.Refusal // why its instances were refused last
 	due     time.Time         // its earliest date; zero: none
 	noRoom  time.Time         // no host has taken its instances since; zero: one did
+	ration                    // of instances to be made
 	run     *run              // of a job, that it is the app of; nil: it is an app of a user's
 
 	touched  bool // it is in State.dirty
@@ -195,6 +197,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		board: placement.NewBoard(), evident: map[string]bool{},
 		claims: map[string]*claim{}, moving: map[string]*instance{}, deploymentsMax: cmp.Or(stored.DeploymentsMax, deploymentsMax),
 	}
+	s.launchesMax = cmp.Or(stored.LaunchesMax, launchesMax)
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {
 		s.hosts[h.Name] = &host{Host: h, seen: now.Add(freshness - hostSilence), claims: map[string]*claim{}, fence: 1}
@@ -276,6 +279,7 @@ func (s *State) Step(now time.Time, events []Event) (Effects, time.Time) {
 	var fx Effects
 	s.begin(now, &fx)
 	s.expire()
+	s.deal()
 	for _, ev := range events {
 		s.fold(ev)
 	}
@@ -287,6 +291,9 @@ func (s *State) Step(now time.Time, events []Event) (Effects, time.Time) {
 	}
 	s.write()
 	wake := s.due.next()
+	if s.cut || len(s.hungry) > 0 { // there is more to decide
+		wake = now
+	}
 	if tick := now.Add(time.Second); len(s.hosts)+len(s.balancers) > 0 && (wake.IsZero() || wake.After(tick)) {
 		wake = tick // so that a longer pause can only be our own
 	}

@@ -13,6 +13,9 @@ type Ask struct {
 	Serial   uint64 // order within the app: first come, first served
 	App      *apps.App
 	Role     string
+	// More: there will be more asks of the app after its last one, so that nobody can be
+	// served after that one in this round.
+	More bool
 }
 
 // An Allocation is the answer to an ask. It is booked already.
@@ -47,12 +50,21 @@ type Reason struct {
 // is first come, first served. What lies within a role's guarantee comes before all
 // else, and nothing goes above a role's limit. Placed is valid until the next Place.
 func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
+	placed, refused, _ = b.PlaceSome(asks, len(asks))
+	return placed, refused
+}
+
+// PlaceSome is Place that stops after so many allocations, or after the last ask of an
+// app of which there will be more: cut then reports that the asks which are neither placed
+// nor refused are to be asked again. Who is next depends on what everybody holds and not
+// on where the rounds begin, so many small rounds are as fair as a big one.
+func (b *Board) PlaceSome(asks []Ask, most int) (placed []Allocation, refused []Refusal, cut bool) {
 	r := &b.round
 	b.queue(asks)
 	refused, askers := b.sift()
 	b.form()
-	r.placed = slices.Grow(r.placed[:0], len(asks))
-	for len(r.line) > 0 {
+	r.placed = slices.Grow(r.placed[:0], min(len(asks), most))
+	for len(r.line) > 0 && !cut {
 		role := r.line[0].role
 		a := role.lots[role.pick]
 		h, runs := b.hostFor(a)
@@ -68,17 +80,20 @@ func (b *Board) Place(asks []Ask) (placed []Allocation, refused []Refusal) {
 			b.trace.note(b, a, h.name)
 		}
 		b.book(h, a.crowd, a, app.Needs, taken, runs, 1)
-		r.placed = append(r.placed, Allocation{Host: h.name, Addr: h.addr, Ports: taken, Ask: int(r.order[a.from].ask)})
+		ask := int(r.order[a.from].ask)
+		r.placed = append(r.placed, Allocation{Host: h.name, Addr: h.addr, Ports: taken, Ask: ask})
+		cut = len(r.placed) >= most || a.from+1 == a.to && asks[ask].More // asks are far apart in memory
 		b.served(role.pick)
 	}
 	for i := range r.placed {
 		r.placed[i].Instance = asks[r.placed[i].Ask].Instance
 	}
+	cut = cut && (len(r.line) > 0 || asks[r.placed[len(r.placed)-1].Ask].More)
 	for i, ask := range askers { // when all who fit have their place
 		refused[i].Hint = b.suggest(ask.App, b.role(ask.Role)).String()
 	}
 	b.close()
-	return r.placed, refused
+	return r.placed, refused, cut
 }
 
 // sift takes those out of the line whom no host takes as it is: they are blocked, and
