@@ -233,6 +233,8 @@ func (t *term) judgeReason(id apps.ID, instance string, now time.Time) {
 	case wait.Waiting == 0:
 	case wait.Until.Add(reasonsSoon).After(now):
 		return
+	case wait.Placing > 0 && !t.wake.After(now): // the leader is at it
+		return
 	case sum == wait.Hosts && (sum > 0 || len(t.s.w.store.hosts) == 0):
 		return
 	}

@@ -68,6 +68,7 @@ func (s *State) share(a *app, n int) int {
 func (s *State) noteUndecided(askers []*instance, placed []placement.Allocation, refused []placement.Refusal, cut bool) {
 	for _, a := range s.open {
 		a.undecided = 0
+		s.reckon(a)
 	}
 	clear(s.open)
 	s.open = s.open[:0]
