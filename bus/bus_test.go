@@ -119,7 +119,7 @@ func letters(t *testing.T, leader, host *Conn) {
 	onService, serviced := inbox[apps.Service]()
 	onRoster, rostered := inbox[apps.Roster]()
 	onServing, served := inbox[apps.Serving]()
-	onLeft, left := inbox[string]()
+	onLeft, left := inbox[Left]()
 	var subs []*Subscription
 	keep := func(s *Subscription, err error) {
 		t.Helper()
@@ -134,14 +134,14 @@ func letters(t *testing.T, leader, host *Conn) {
 	keep(leader.OnLeft(onLeft))
 	flush(t, leader, host)
 
-	other := assign
+	other, gone := assign, Left{"h1.example.com", 7}
 	other.Host = "h1"
 	check(t, leader.SendAssign(other), leader.SendAssign(assign), leader.SendService(service), leader.SendRoster(roster),
-		host.SendReport(report), host.SendServing(serving), host.SendLeft("h1.example.com"))
+		host.SendReport(report), host.SendServing(serving), host.SendLeft(gone))
 
 	for _, diff := range []string{
 		cmp.Diff(assign, receive(t, assigned)), cmp.Diff(report, receive(t, reported)), cmp.Diff(service, receive(t, serviced)),
-		cmp.Diff(roster, receive(t, rostered)), cmp.Diff(serving, receive(t, served)), cmp.Diff("h1.example.com", receive(t, left)),
+		cmp.Diff(roster, receive(t, rostered)), cmp.Diff(serving, receive(t, served)), cmp.Diff(gone, receive(t, left)),
 	} {
 		if diff != "" {
 			t.Errorf("a letter changed on its way (-sent +received):\n%s", diff)
@@ -162,7 +162,7 @@ func letters(t *testing.T, leader, host *Conn) {
 
 func TestLettersArriveInProcess(t *testing.T) {
 	s := embedded(t, ServerConfig{Name: "s1"})
-	letters(t, conn(t, s, "leader"), conn(t, s, AgentName("h1")))
+	letters(t, conn(t, s, "leader"), conn(t, s, AgentName("h1", 7)))
 	if s.Addr() != "" {
 		t.Errorf("it listens on %s", s.Addr())
 	}
@@ -170,7 +170,7 @@ func TestLettersArriveInProcess(t *testing.T) {
 
 func TestLettersArriveThroughTheNetwork(t *testing.T) {
 	s := embedded(t, ServerConfig{Name: "s1", Listen: "127.0.0.1:0", Password: "a/b:c@d"})
-	agent := remote(t, "nats://pacer:a%2Fb%3Ac%40d@"+s.Addr(), AgentName("h1"))
+	agent := remote(t, "nats://pacer:a%2Fb%3Ac%40d@"+s.Addr(), AgentName("h1", 7))
 	eventually(t, "the agent is connected", agent.Connected)
 	letters(t, conn(t, s, "leader"), agent)
 }
@@ -260,7 +260,7 @@ func (b *lockedBuffer) String() string {
 func TestTheConnectionIsMadeAgain(t *testing.T) {
 	first := embedded(t, ServerConfig{Name: "s1", Listen: "127.0.0.1:0"})
 	addr := first.Addr()
-	agent := remote(t, "nats://"+addr, AgentName("h1"))
+	agent := remote(t, "nats://"+addr, AgentName("h1", 7))
 	on, got := inbox[apps.Assignment]()
 	_, err := agent.OnAssign("h1", on)
 	check(t, err)
@@ -293,7 +293,7 @@ func TestAClientMayComeBeforeItsServer(t *testing.T) {
 	check(t, err)
 	addr := l.Addr().String()
 	check(t, l.Close())
-	agent := remote(t, "nats://"+addr, AgentName("h1"))
+	agent := remote(t, "nats://"+addr, AgentName("h1", 7))
 	on, got := inbox[apps.Roster]()
 	_, err = agent.OnRoster(on)
 	check(t, err)
@@ -309,7 +309,7 @@ func TestAClientMayComeBeforeItsServer(t *testing.T) {
 func TestAConnectionThatIsGoneIsHeardOf(t *testing.T) {
 	s := embedded(t, ServerConfig{Name: "s1", Listen: "127.0.0.1:0", Password: "secret"})
 	leader := conn(t, s, "leader")
-	on, left := inbox[string]()
+	on, left := inbox[Left]()
 	_, err := leader.OnLeft(on)
 	check(t, err)
 	flush(t, leader)
@@ -319,13 +319,13 @@ func TestAConnectionThatIsGoneIsHeardOf(t *testing.T) {
 	other := remote(t, "nats://pacer:secret@"+s.Addr(), "pacer-lb")
 	eventually(t, "it is connected", other.Connected)
 	other.Close()
-	agent := remote(t, "nats://pacer:secret@"+s.Addr(), AgentName("h1.example.com"))
+	agent := remote(t, "nats://pacer:secret@"+s.Addr(), AgentName("h1.example.com", 7))
 	eventually(t, "the agent is connected", agent.Connected)
 	start := time.Now()
 	agent.Close()
 
-	if host := receive(t, left); host != "h1.example.com" {
-		t.Errorf("%q left", host)
+	if l := receive(t, left); l != (Left{"h1.example.com", 7}) {
+		t.Errorf("%+v left", l)
 	}
 	t.Logf("heard of it after %v", time.Since(start))
 }
@@ -340,9 +340,9 @@ func TestServersAreRoutedToEachOther(t *testing.T) {
 		t.Errorf("the other servers connect to %s, expected %s", one.ClusterAddr(), want)
 	}
 	leader := conn(t, one, "leader")
-	agent := remote(t, "nats://pacer:secret@"+two.Addr(), AgentName("h9"))
+	agent := remote(t, "nats://pacer:secret@"+two.Addr(), AgentName("h9", 7))
 	onReport, reported := inbox[apps.Report]()
-	onLeft, left := inbox[string]()
+	onLeft, left := inbox[Left]()
 	_, err := leader.OnReport(onReport)
 	check(t, err)
 	_, err = leader.OnLeft(onLeft)
@@ -354,8 +354,8 @@ func TestServersAreRoutedToEachOther(t *testing.T) {
 		return len(reported) > 0
 	})
 	agent.Close()
-	if host := receive(t, left); host != "h9" {
-		t.Errorf("%q left", host)
+	if l := receive(t, left); l != (Left{"h9", 7}) {
+		t.Errorf("%+v left", l)
 	}
 }
 

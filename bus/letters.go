@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 
 	"github.com/klauspost/compress/s2"
 	"github.com/nats-io/nats-server/v2/server"
@@ -60,21 +59,22 @@ func (c *Conn) OnNotice(f func(apps.Notice)) (*Subscription, error) {
 	return on(c, notices, func(n *apps.Notice) string { return noticeSubject(n.Type) }, f)
 }
 
-// goodbye is the letter of an agent that stops.
-type goodbye struct {
+// A Left is the letter of an agent that stops, or says that its connection is gone.
+type Left struct {
 	Host string `json:"host"`
+	Boot int64  `json:"boot"` // of that agent
 }
 
 // SendLeft says goodbye for a host.
-func (c *Conn) SendLeft(host string) error { return send(c, leftSubject(host), goodbye{host}) }
+func (c *Conn) SendLeft(l Left) error { return send(c, leftSubject(l.Host), l) }
 
 // OnLeft hands out the hosts whose agent said goodbye, and those whose connection
 // is gone (see AgentName). The latter is heard only on a Conn to a server of this
 // process, but then of all servers that it is routed to; with NATS elsewhere, only
 // silence tells. An agent that was cut off and is connected again may be handed out
 // late: its next report says that it lives.
-func (c *Conn) OnLeft(f func(host string)) (*Subscription, error) {
-	said, err := on(c, lefts, func(g *goodbye) string { return leftSubject(g.Host) }, func(g goodbye) { f(g.Host) })
+func (c *Conn) OnLeft(f func(Left)) (*Subscription, error) {
+	said, err := on(c, lefts, func(l *Left) string { return leftSubject(l.Host) }, f)
 	if err != nil || c.server == nil {
 		return said, err
 	}
@@ -89,8 +89,8 @@ func (c *Conn) OnLeft(f func(host string)) (*Subscription, error) {
 			c.log.Warn("letter unreadable", "subject", m.Subject, "err", err)
 			return
 		}
-		if host, ok := strings.CutPrefix(event.Client.Name, agentPrefix); ok && host != "" {
-			f(host)
+		if l, ok := parseAgentName(event.Client.Name); ok {
+			f(l)
 		}
 	})
 	if err != nil {

@@ -2,6 +2,7 @@ package bus
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 
 	"pacer/apps"
@@ -76,4 +77,17 @@ const agentPrefix = "pacer-agent "
 
 // AgentName is how the agent of a host has to name its connection, so that others
 // hear when the connection is gone (OnLeft).
-func AgentName(host string) string { return agentPrefix + host }
+func AgentName(host string, boot int64) string {
+	return agentPrefix + strconv.FormatInt(boot, 10) + " " + host
+}
+
+// parseAgentName reads an AgentName; ok is false where it is none.
+func parseAgentName(name string) (l Left, ok bool) {
+	rest, ok := strings.CutPrefix(name, agentPrefix)
+	if !ok {
+		return Left{}, false
+	}
+	first, host, ok := strings.Cut(rest, " ")
+	boot, err := strconv.ParseInt(first, 10, 64)
+	return Left{Host: host, Boot: boot}, ok && err == nil && host != ""
+}

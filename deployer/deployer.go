@@ -19,7 +19,6 @@ import (
 )
 
 const (
-	inboxMax    = 8192                   // requests and letters that wait for the loop
 	leaseTTL    = 3 * time.Second        // a frozen leader is replaced after so long
 	leaderEvery = 500 * time.Millisecond // how often a follower asks who leads
 	retryPause  = 500 * time.Millisecond // after the database failed
@@ -128,7 +127,7 @@ func (d *Deployer) lead(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("load the state: %w", err)
 	}
-	t := &term{epoch: lease.Epoch, lease: lease, view: newView(stored), inbox: make(chan cluster.Event, inboxMax), done: make(chan struct{})}
+	t := &term{epoch: lease.Epoch, lease: lease, view: newView(stored), inbox: make(chan cluster.Event, cluster.InboxMax), done: make(chan struct{})}
 	stored.DeploymentsMax = d.cfg.DeploymentsMax
 	state := cluster.New(stored, lease.Epoch, time.Now())
 	d.leader.Store(&Leader{Name: d.cfg.Name, URL: d.cfg.URL, Epoch: lease.Epoch, Self: true})

@@ -49,8 +49,8 @@ func TestWhatWaitsWhileACommitIsUnderWayIsOneBatch(t *testing.T) {
 
 		_ = Run(ctx, &a, inbox, func(context.Context, int) error { time.Sleep(time.Second); return nil })
 
-		if a.events != 3000 || a.most != maxBatch || a.steps != 4 {
-			t.Fatalf("want 3000 events in batches of at most %d in 1+3 steps, got %d in %d steps, the largest %d", maxBatch, a.events, a.steps, a.most)
+		if a.events != 3000 || a.most != MaxBatch || a.steps != 4 {
+			t.Fatalf("want 3000 events in batches of at most %d in 1+3 steps, got %d in %d steps, the largest %d", MaxBatch, a.events, a.steps, a.most)
 		}
 	})
 }
@@ -63,4 +63,34 @@ func TestAFailedPerformEndsTheLoopWithItsError(t *testing.T) {
 	if err != full {
 		t.Fatalf("want the error of perform, got %v", err)
 	}
+}
+
+// A late one is called when both its wake and an event are due, and notes a step without
+// the event.
+type late struct{ steps, empty int }
+
+func (l *late) Step(now time.Time, events []string) (int, time.Time) {
+	if l.steps++; l.steps > 1 && len(events) == 0 {
+		l.empty++
+	}
+	return 0, now.Add(time.Second)
+}
+
+func TestAMachineThatIsWokenHearsWhatCameBefore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 100*time.Second)
+		defer cancel()
+		inbox := make(chan string, 1)
+		var l late
+
+		_ = Run(ctx, &l, inbox, func(context.Context, int) error {
+			inbox <- "event"
+			time.Sleep(2 * time.Second) // fake time: a commit that takes longer than until the wake
+			return nil
+		})
+
+		if l.empty > 0 || l.steps < 40 {
+			t.Fatalf("an event lay in the inbox at each wake, but %d of %d steps did not hear it", l.empty, l.steps)
+		}
+	})
 }

@@ -81,7 +81,7 @@ func (h *host) stopAgent(politely bool) {
 	h.machine = nil
 	h.engine.orphan()
 	if politely {
-		h.w.toLeader(h.node, cluster.Left{Host: h.name})
+		h.w.toLeader(h.node, cluster.Left{Host: h.name, Boot: h.boot})
 	}
 }
 

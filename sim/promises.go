@@ -34,7 +34,8 @@ func (t *term) listen(batch []cluster.Event) {
 	for _, ev := range batch {
 		switch ev := ev.(type) {
 		case cluster.Left:
-			if h := t.word(ev.Host); h.goodbye == 0 {
+			// One of an agent before says nothing, nor one of an agent that was not heard.
+			if h := t.word(ev.Host); h.goodbye == 0 && h.life != 0 && ev.Boot >= h.life {
 				h.goodbye = now
 			}
 		case cluster.Reported:

@@ -10,8 +10,6 @@ import (
 )
 
 const (
-	inboxMax = 8192 // as in package deployer
-	batchMax = 1024 // as in package loop
 	// silence is how long the core waits for a balancer that it knows.
 	silence = 5 * time.Second
 	// drainMax is how long the core waits for requests in flight.
@@ -207,7 +205,7 @@ func (t *term) end(why error) {
 
 // tell puts an event into the loop.
 func (t *term) tell(ev cluster.Event) {
-	if len(t.inbox) >= inboxMax {
+	if len(t.inbox) >= cluster.InboxMax {
 		return
 	}
 	t.inbox = append(t.inbox, ev)
@@ -230,7 +228,7 @@ func (t *term) soon(d time.Duration) {
 // step is one turn of the loop.
 func (t *term) step() {
 	w, s := t.s.w, t.s
-	batch := t.inbox[:min(len(t.inbox), batchMax)]
+	batch := t.inbox[:min(len(t.inbox), cluster.BatchMax)]
 	t.inbox = t.inbox[len(batch):]
 	now := s.now()
 	fx, wake := t.state.Step(now, batch)
@@ -245,8 +243,8 @@ func (t *term) step() {
 		t.clock = now
 	}
 	t.hear(t.clock, batch)
-	t.worry = t.judgeHosts(&fx.Save) // the core looks who is silent before it reads its letters
-	t.listen(batch)
+	t.listen(batch) // the core reads its letters before it looks who is silent
+	t.worry = t.judgeHosts(&fx.Save)
 	t.judgeReasons(t.clock)
 	t.wake = wake
 	if t.hasty++; len(batch) > 0 || wake.IsZero() || wake.After(now) {

@@ -382,15 +382,15 @@ func (l *benchLeader) reported(r apps.Report) {
 	}
 }
 
-func (l *benchLeader) gone(host string) {
+func (l *benchLeader) gone(left bus.Left) {
 	l.mu.Lock()
-	if _, known := l.left[host]; !known {
-		l.left[host] = time.Now()
+	if _, known := l.left[left.Host]; !known {
+		l.left[left.Host] = time.Now()
 	}
 	d := l.deployer
 	l.mu.Unlock()
 	if d != nil {
-		d.Tell(cluster.Left{Host: host})
+		d.Tell(cluster.Left(left))
 	}
 }
 

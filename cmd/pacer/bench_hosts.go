@@ -98,11 +98,12 @@ type pretendHost struct {
 }
 
 func pretend(ctx context.Context, url string, host apps.Host) (*pretendHost, error) {
-	conn, err := bus.Connect(ctx, url, bus.AgentName(host.Name), slog.New(slog.DiscardHandler))
+	boot := time.Now().UnixMilli()
+	conn, err := bus.Connect(ctx, url, bus.AgentName(host.Name, boot), slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}
-	h := &pretendHost{host: host, boot: time.Now().UnixMilli(), conn: conn, revision: 1}
+	h := &pretendHost{host: host, boot: boot, conn: conn, revision: 1}
 	if _, err := conn.OnAssign(host.Name, h.assigned); err != nil {
 		return nil, err
 	}

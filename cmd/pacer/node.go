@@ -173,7 +173,7 @@ func (n *node) openDeployer() {
 	n.deployer = d
 	subscribe(n, n.conn.OnReport, func(r apps.Report) { d.Tell(cluster.Reported{Report: r}) })
 	subscribe(n, n.conn.OnServing, func(s apps.Serving) { d.Tell(cluster.Served{Serving: s}) })
-	subscribe(n, n.conn.OnLeft, func(host string) { d.Tell(cluster.Left{Host: host}) })
+	subscribe(n, n.conn.OnLeft, func(l bus.Left) { d.Tell(cluster.Left(l)) })
 	n.serve = append(n.serve, d.Run, func(ctx context.Context) error { return outbox.Run(ctx, n.db) })
 }
 
@@ -391,13 +391,14 @@ func (n *node) openAgent(ctx context.Context, e engineConfig, connect func(ctx c
 	} else {
 		n.list.ok("docker", "%s  Docker %s, %s cores, %d MiB", e.Endpoint, info.Engine, trimCores(info.Total.CPU), info.Total.Mem)
 	}
-	conn, err := connect(ctx, bus.AgentName(e.Host.Name))
+	boot := time.Now().UnixMilli()
+	conn, err := connect(ctx, bus.AgentName(e.Host.Name, boot))
 	if err != nil {
 		n.list.problem("agent", err, "")
 		return
 	}
 	n.onClose(conn.Close)
-	a, err := agent.New(agent.Config{Host: e.Host, Runtime: runtime, Post: reports{conn}, Log: n.log})
+	a, err := agent.New(agent.Config{Host: e.Host, Runtime: runtime, Post: reports{conn}, Boot: boot, Log: n.log})
 	if err != nil {
 		n.list.problem("agent", err, "")
 		return
@@ -420,7 +421,7 @@ func (n *node) openAgent(ctx context.Context, e engineConfig, connect func(ctx c
 	n.hosts = append(n.hosts, e.Host.Name)
 	n.serve = append(n.serve, func(ctx context.Context) error {
 		err := a.Run(ctx)
-		if err := conn.SendLeft(e.Host.Name); err != nil {
+		if err := conn.SendLeft(bus.Left{Host: e.Host.Name, Boot: boot}); err != nil {
 			n.log.Debug("goodbye not sent", "host", e.Host.Name, "err", err)
 		}
 		return err

@@ -89,8 +89,12 @@ type (
 	// Reported is a host saying what it runs.
 	Reported struct{ apps.Report }
 
-	// Left is an agent or its connection saying goodbye: the host is silent from now.
-	Left struct{ Host string }
+	// Left is an agent or its connection saying goodbye: the host is silent from now,
+	// unless a newer agent than that of Boot was heard.
+	Left struct {
+		Host string
+		Boot int64
+	}
 
 	// Served is a load balancer saying what it serves.
 	Served struct{ apps.Serving }

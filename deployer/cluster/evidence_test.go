@@ -172,7 +172,7 @@ func TestWhyInstancesWaitAddsUpToTheHosts(t *testing.T) {
 			"lose": func(rt *rapid.T) {
 				n := name.Draw(rt, "host")
 				delete(w.hosts, n)
-				w.step(Left{Host: n})
+				w.step(Left{Host: n, Boot: 1})
 			},
 			"forget": func(rt *rapid.T) { w.step(Forget{Host: name.Draw(rt, "host")}) },
 			"time":   func(*rapid.T) { w.settle() },

@@ -48,7 +48,7 @@ func (s *State) fold(ev Event) {
 	case Reported:
 		s.foldReport(ev.Report)
 	case Left:
-		s.foldLeft(ev.Host)
+		s.foldLeft(ev)
 	case Recall:
 		s.foldRecall(ev)
 	case Served:

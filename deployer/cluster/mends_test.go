@@ -85,7 +85,7 @@ func TestAPauseOfOursIsNotHeldAgainstWhoWasAwayBefore(t *testing.T) {
 	w := newWorld(t, "h1", "h2")
 	down := w.hosts["h1"].Report
 	down.Revision, down.Down = down.Revision+1, "EOF"
-	w.step(Reported{down}, Left{"h2"})
+	w.step(Reported{down}, Left{"h2", 1})
 	w.now = w.now.Add(time.Minute)
 
 	w.step()

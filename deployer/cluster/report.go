@@ -277,7 +277,7 @@ func (s *State) listen(h *host) {
 		s.expunge(h)
 		return
 	}
-	if deadline.After(s.now) {
+	if deadline.After(s.read) {
 		s.atHost(h, deadline)
 		return
 	}
@@ -396,8 +396,10 @@ func (s *State) inactive(in *instance) bool {
 	return h == nil || !s.now.Before(h.Since.Add(u.InactiveAfter))
 }
 
-func (s *State) foldLeft(name string) {
-	if h := s.hosts[name]; h != nil && h.goodbye.IsZero() {
+// foldLeft takes note that an agent is gone. The letter may be late: it says nothing of
+// a newer agent, nor, to a new leader, of one that it has not heard yet.
+func (s *State) foldLeft(l Left) {
+	if h := s.hosts[l.Host]; h != nil && h.life != 0 && l.Boot >= h.life && h.goodbye.IsZero() {
 		h.goodbye = s.now
 		s.atHost(h, s.now.Add(hostGoodbye))
 	}

@@ -196,7 +196,7 @@ func (s *State) reviewTable(b *balancer, digest uint64) {
 
 // listenTo decides whether a balancer is gone.
 func (s *State) listenTo(name string, b *balancer) {
-	if deadline := b.seen.Add(balancerSilence); deadline.After(s.now) {
+	if deadline := b.seen.Add(balancerSilence); deadline.After(s.read) {
 		s.atBalancer(name, deadline)
 		return
 	}

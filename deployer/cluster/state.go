@@ -63,6 +63,8 @@ type State struct {
 
 	// What this Step touched. Empty between Steps.
 	now       time.Time
+	read      time.Time   // what came until then was read
+	full      []time.Time // when the last steps were, that were given all they can be at once
 	fx        *Effects
 	dirty     []*app          // to be reconciled, each once
 	dirtyNext []*app          // room for the next round of them
@@ -278,11 +280,12 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 func (s *State) Step(now time.Time, events []Event) (Effects, time.Time) {
 	var fx Effects
 	s.begin(now, &fx)
-	s.expire()
 	s.deal()
 	for _, ev := range events {
 		s.fold(ev)
 	}
+	s.readAll(len(events))
+	s.expire()
 	s.fireSlots()
 	s.settleAll()
 	for first, again := true, true; again; first = false {
@@ -606,10 +609,11 @@ func (s *State) atBalancer(name string, t time.Time) {
 	heap.Push(&s.due, date{at: t, balancer: name})
 }
 
-// expire looks at what is due.
+// expire looks at what is due. It comes when the events were folded: who is silent, its
+// letter does not lie among them.
 func (s *State) expire() {
 	var hosts, balancers []string
-	for len(s.due) > 0 && !s.due[0].at.After(s.now) {
+	for len(s.due) > 0 && !s.due[0].at.After(s.read) {
 		switch d := heap.Pop(&s.due).(date); {
 		case d.app != "":
 			if a := s.apps[d.app]; a != nil && a.due.Equal(d.at) {

@@ -31,7 +31,7 @@ func (st *story) doMore(verb string, args []string) bool {
 		st.tellPorts(apps.ID(args[0]))
 	case "agent": // leaves
 		st.hosts[args[1]].silent = true
-		st.step(Left{Host: args[1]})
+		st.step(Left{Host: args[1], Boot: st.hosts[args[1]].Boot})
 	default:
 		return false
 	}
