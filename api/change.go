@@ -15,7 +15,7 @@ import (
 func (d *door) change(r *http.Request, c cluster.Change) (cluster.Reply, error) {
 	c.Deployment, c.ClientIP, c.URI = uuid.NewString(), clientIP(r), r.URL.RequestURI()
 	c.Rollback = r.URL.Query().Get("rollback") == "auto" // Pacer's own: go back if it cannot succeed
-	c.Key, _ = r.Context().Value(requestKey{}).(*cluster.Key)
+	c.Key = keyIn(r)
 	if c.Match == nil && r.Header.Get("If-Match") != "" {
 		return cluster.Reply{}, errManyMatch
 	}

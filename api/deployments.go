@@ -86,7 +86,7 @@ func (d *door) cancelDeployment(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	c := cluster.Cancel{ID: chi.URLParam(r, "id"), Revert: !force, ClientIP: clientIP(r)}
+	c := cluster.Cancel{ID: chi.URLParam(r, "id"), Revert: !force, ClientIP: clientIP(r), Key: keyIn(r)}
 	if c.Revert {
 		c.Deployment = uuid.NewString()
 	}
@@ -129,13 +129,7 @@ func (d *door) getDeployment(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	out := deploymentStatus(&dep)
-	for _, id := range out.AffectedApps {
-		if wait, ok := v.Wait(apps.ID(id)); ok && wait.Waiting > 0 {
-			out.Waiting = append(out.Waiting, v.appWait(wait))
-		}
-	}
-	return d.ok(w, out)
+	return d.ok(w, v.runningDeployment(&dep))
 }
 
 func deploymentStatus(dep *apps.Deployment) wire.DeploymentStatus {
@@ -181,6 +175,43 @@ const (
 	historyPage = 100
 	historyMax  = 1000
 )
+
+// listKept tells of deployments: those that run, with state=running, else those that ended.
+func (d *door) listKept(w http.ResponseWriter, r *http.Request) error {
+	switch state := r.URL.Query().Get("state"); state {
+	case "running":
+		return d.listRunning(w)
+	case "", "ended":
+		return d.listEnded(w, r)
+	default:
+		return apps.Errorf(apps.Invalid, "state must be running or ended, not %q", state)
+	}
+}
+
+// listRunning is what runs, oldest first: where it stands, whether it is paused, and what
+// holds it up.
+func (d *door) listRunning(w http.ResponseWriter) error {
+	v, err := d.view()
+	if err != nil {
+		return err
+	}
+	out := wire.DeploymentList{Deployments: []wire.DeploymentStatus{}}
+	for _, dep := range v.Deployments() {
+		out.Deployments = append(out.Deployments, v.runningDeployment(&dep))
+	}
+	return d.ok(w, out)
+}
+
+// runningDeployment is a deployment with why instances of its apps wait.
+func (l *lookup) runningDeployment(dep *apps.Deployment) wire.DeploymentStatus {
+	out := deploymentStatus(dep)
+	for _, id := range out.AffectedApps {
+		if wait, ok := l.Wait(apps.ID(id)); ok && wait.Waiting > 0 {
+			out.Waiting = append(out.Waiting, l.appWait(wait))
+		}
+	}
+	return out
+}
 
 // listEnded is the history of deployments: who asked for what, when, how long each step
 // took and why it ended so.

@@ -21,7 +21,8 @@ const (
 // getEvents is Marathon's event stream, made resumable, and with own=true with the
 // events that Marathon does not have. Each event has its number
 // as id, and a client that comes back with Last-Event-ID gets all that followed,
-// from the store and then live, without a gap and without a repetition.
+// from the store and then live, without a gap and without a repetition. Who comes and
+// goes is told too, as in Marathon; it is not stored, so these events have no number.
 func (d *door) getEvents(w http.ResponseWriter, r *http.Request) error {
 	if !strings.Contains(strings.Join(r.Header.Values("Accept"), ","), "text/event-stream") {
 		w.Header().Set("Allow", "GET, HEAD, OPTIONS")
@@ -52,7 +53,7 @@ func (d *door) getEvents(w http.ResponseWriter, r *http.Request) error {
 	}
 	d.metrics.streams.Add(1)
 	defer d.metrics.streams.Add(-1)
-	if err := s.run(r.RemoteAddr, resume); err != nil && !errors.Is(err, errStreamEnded) && r.Context().Err() == nil {
+	if err := s.run(clientIP(r), resume); err != nil && !errors.Is(err, errStreamEnded) && r.Context().Err() == nil {
 		d.Log.Debug("event stream ended", "client", r.RemoteAddr, "err", err)
 	}
 	return nil // the headers are out: nothing more can be said
@@ -83,7 +84,9 @@ type eventStream struct {
 	light bool
 	types []string // wanted; empty: all
 	own   bool     // events that Marathon does not have, too: its clients stop at an eventType they do not know
-	last  uint64   // number of the last notice that was passed; 0 before the first of a stream that does not resume
+	// arrival is the event that says it came; this stream had it first of all.
+	arrival *told
+	last    uint64 // number of the last notice that was passed; 0 before the first of a stream that does not resume
 }
 
 var errStreamEnded = errors.New("too slow, or this server does not lead any more")
@@ -98,14 +101,16 @@ func (s *eventStream) run(remote string, resume bool) error {
 		live, at, leave = s.door.feed.join(s.door.Deployer.Subscribe)
 		defer leave()
 	}
-	attached := newEvent(0, "event_stream_attached", time.Now(), event{"remoteAddress": remote})
-	if s.wants(attached.Type) {
-		if err := s.write(eventText(0, attached.Type, attached.Data)); err != nil {
+	s.arrival = presence(streamAttached, remote)
+	if s.wants(streamAttached) {
+		if err := s.write(s.arrival.text(s.light)); err != nil {
 			return err
 		}
 	} else if err := http.NewResponseController(s.w).Flush(); err != nil {
 		return err
 	}
+	s.door.feed.announce(s.arrival)
+	defer func() { s.door.feed.announce(presence(streamDetached, remote)) }()
 	if resume { // most of the past is read before anything can pile up live
 		if err := s.catchUp(eventPage - 1); err != nil {
 			return err
@@ -166,10 +171,10 @@ func (s *eventStream) passAll(batch []*told) error {
 				return err
 			}
 		}
-		if n.notice.Seq <= s.last {
+		if n == s.arrival || n.notice.Seq > 0 && n.notice.Seq <= s.last {
 			continue
 		}
-		s.last = n.notice.Seq
+		s.last = max(s.last, n.notice.Seq)
 		if !s.wants(n.notice.Type) {
 			continue
 		}

@@ -16,6 +16,7 @@ type feed struct {
 	mu      sync.Mutex
 	now     *broadcast
 	readers int
+	guests  guests
 }
 
 // A broadcast is a feed from its first reader, or from the reader after the deployer ended it,

@@ -20,7 +20,7 @@ type requestKey struct{}
 
 // idempotent has a change that carries an Idempotency-Key made once, however often it
 // is sent: whoever did not hear the answer may ask again, another leader too. Only what
-// starts a deployment is kept, for a day; a request that was refused may be sent again.
+// changes what runs is kept, for a day; a request that was refused may be sent again.
 func (d *door) idempotent(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.Header.Get("Idempotency-Key")
@@ -38,7 +38,9 @@ func (d *door) idempotent(next http.Handler) http.Handler {
 		case err != nil:
 			d.refuse(w, r, err)
 		case reply.Answer != nil:
-			d.again(w, r, reply)
+			if err := d.again(w, r, reply); err != nil {
+				d.refuse(w, r, err)
+			}
 		default:
 			next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), requestKey{}, key)))
 		}
@@ -63,20 +65,10 @@ func keyOf(r *http.Request, name string) (*cluster.Key, error) {
 	return &cluster.Key{Name: name, Digest: hex.EncodeToString(sum.Sum(nil))}, nil
 }
 
-// again gives the answer that the request had the first time.
-func (d *door) again(w http.ResponseWriter, r *http.Request, reply cluster.Reply) {
-	w.Header().Set("Idempotency-Replayed", "true")
-	status := http.StatusOK
-	if id := reply.Answer.Created; id != "" {
-		status = http.StatusCreated
-		location(w, r, id)
-		if r.Method == http.MethodPost && len(rest(r, "/v2/apps")) == 0 && len(reply.Apps) > 0 {
-			w.Header().Set("Marathon-Deployment-Id", reply.Deployment)
-			d.writeJSON(w, status, created(reply.Apps[0], reply))
-			return
-		}
-	}
-	_ = d.started(w, status, reply) // it cannot fail
+// keyIn is the key of a request whose answer is to be kept; nil: it has none.
+func keyIn(r *http.Request) *cluster.Key {
+	key, _ := r.Context().Value(requestKey{}).(*cluster.Key)
+	return key
 }
 
 // ifMatch is what the request wants to find: an id in the version of its If-Match, "*"
@@ -96,4 +88,4 @@ func ifMatch(r *http.Request, id apps.ID) ([]cluster.Match, error) {
 	return []cluster.Match{{ID: id, Version: version}}, nil
 }
 
-var errManyMatch error = apps.Errorf(apps.Invalid, "If-Match is possible where one app or one group is changed")
+var errManyMatch error = apps.Errorf(apps.Invalid, "If-Match is possible where one app, pod or group is changed")

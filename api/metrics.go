@@ -78,6 +78,7 @@ func (d *door) getMetrics(w http.ResponseWriter, r *http.Request) error {
 func (d *door) getPrometheus(w http.ResponseWriter, r *http.Request) error {
 	var buf bytes.Buffer
 	d.metrics.write(&buf)
+	fmt.Fprintf(&buf, "# HELP pacer_event_stream_presence_untold_total Comings and goings of clients of the events that the others were not told, as there were too many at once.\n# TYPE pacer_event_stream_presence_untold_total counter\npacer_event_stream_presence_untold_total %d\n", d.feed.untoldGuests())
 	for _, write := range d.Metrics {
 		write(&buf)
 	}

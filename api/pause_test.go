@@ -15,6 +15,8 @@ func TestADeploymentIsPausedAndResumed(t *testing.T) {
 	tell(t, p, server, []turn{
 		{ask: "POST /pacer/v1/deployments/" + id + "/pause", status: 200, has: []string{`"paused":true`, `"state":"running"`}},
 		{ask: "POST /pacer/v1/deployments/" + id + "/pause", status: 200, has: []string{`"paused":true`}},
+		{ask: "GET /pacer/v1/deployments?state=running", status: 200, has: []string{`"paused":true`, `"state":"running"`, `"affectedApps":["/web"]`}},
+		{ask: "GET /pacer/v1/deployments?state=paused", status: 422, has: []string{"state must be running or ended"}},
 	})
 	p.setSlow(false)
 	p.settle()
@@ -23,6 +25,7 @@ func TestADeploymentIsPausedAndResumed(t *testing.T) {
 		{ask: "POST /pacer/v1/deployments/" + id + "/resume", status: 200},
 		{settle: true},
 		{ask: "GET /v2/deployments", status: 200, want: `[]`},
+		{ask: "GET /pacer/v1/deployments?state=running", status: 200, want: `{"deployments":[]}`},
 		{ask: "POST /pacer/v1/deployments/" + id + "/pause", status: 404},
 	})
 }

@@ -145,8 +145,10 @@ func (d *door) podSpec(w http.ResponseWriter, r *http.Request, v *lookup) (*apps
 }
 
 // putPod starts the deployment that c describes, and answers with the pod.
-func (d *door) putPod(w http.ResponseWriter, r *http.Request, status int, c cluster.Change) error {
-	var err error
+func (d *door) putPod(w http.ResponseWriter, r *http.Request, status int, id apps.ID, c cluster.Change) (err error) {
+	if c.Match, err = ifMatch(r, id); err != nil {
+		return err
+	}
 	if c.Force, err = flag(r, "force", false); err != nil {
 		return err
 	}
@@ -171,7 +173,7 @@ func (d *door) createPod(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return d.putPod(w, r, http.StatusCreated, cluster.Change{Put: []cluster.PutApp{{App: spec, New: true}}})
+	return d.putPod(w, r, http.StatusCreated, spec.ID, cluster.Change{Put: []cluster.PutApp{{App: spec, New: true}}, Created: spec.ID})
 }
 
 func (d *door) changePod(id apps.ID) answer {
@@ -187,11 +189,11 @@ func (d *door) changePod(id apps.ID) answer {
 		if spec.ID != id {
 			return apps.Errorf(apps.Malformed, "'%s' does not match definition's id ('%s')", id, spec.ID)
 		}
-		if _, err := v.pod(id); err != nil {
+		if _, err := v.pod(id); err != nil && r.Header.Get("If-Match") == "" {
 			return err
 		}
 		edit := func(*apps.App) (*apps.App, error) { return spec, nil }
-		return d.putPod(w, r, http.StatusOK, cluster.Change{Edit: []cluster.EditApp{{App: id, Edit: edit}}})
+		return d.putPod(w, r, http.StatusOK, id, cluster.Change{Edit: []cluster.EditApp{{App: id, Edit: edit}}})
 	}
 }
 
@@ -208,16 +210,25 @@ func (d *door) deletePod(id apps.ID) answer {
 		if err != nil {
 			return err
 		}
-		reply, err := d.change(r, cluster.Change{Delete: []apps.ID{id}, Force: force})
+		match, err := ifMatch(r, id)
 		if err != nil {
 			return err
 		}
-		w.Header().Set("Marathon-Deployment-Id", reply.Deployment)
-		w.Header().Set("Location", reply.Deployment)
-		d.constants(w.Header())
-		w.WriteHeader(http.StatusAccepted)
+		reply, err := d.change(r, cluster.Change{Delete: []apps.ID{id}, Force: force, Match: match})
+		if err != nil {
+			return err
+		}
+		d.podGoes(w, reply)
 		return nil
 	}
+}
+
+// podGoes answers the removal of a pod: there is no body, the headers name its deployment.
+func (d *door) podGoes(w http.ResponseWriter, reply cluster.Reply) {
+	w.Header().Set("Marathon-Deployment-Id", reply.Deployment)
+	w.Header().Set("Location", reply.Deployment)
+	d.constants(w.Header())
+	w.WriteHeader(http.StatusAccepted)
 }
 
 func (d *door) listPodVersions(id apps.ID) answer {
@@ -460,7 +471,7 @@ func (d *door) killInstances(r *http.Request, id apps.ID, ids []string) ([]wire.
 	if err != nil {
 		return nil, err
 	}
-	k := cluster.Kill{}
+	k := cluster.Kill{Key: keyIn(r)}
 	if k.Wipe, err = flag(r, "wipe", false); err != nil {
 		return nil, err
 	}

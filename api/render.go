@@ -123,6 +123,7 @@ var renderers = map[string]func(event, *apps.Notice, bool){
 		deploymentEnd(f, n, light)
 		f["reason"] = n.Message
 	},
+	streamAttached: presenceEvent, streamDetached: presenceEvent,
 	"subscribe_event": callbackEvent, "unsubscribe_event": callbackEvent,
 	"app_terminated_event": func(f event, n *apps.Notice, _ bool) { f["appId"] = string(n.App) },
 }

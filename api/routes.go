@@ -72,7 +72,7 @@ func (d *door) routes(router chi.Router) {
 		router.HandleFunc("/pacer/v1/hosts/{name}", d.resource(methods{"GET": d.getHost, "PUT": d.updateHost, "DELETE": d.forgetHost}))
 		router.HandleFunc("/pacer/v1/rebalance", d.resource(methods{"GET": d.getRebalance, "POST": d.rebalance, "DELETE": d.stopRebalance}))
 		router.HandleFunc("/pacer/v1/discovery/*", d.resource(methods{"GET": d.discover}))
-		router.HandleFunc("/pacer/v1/deployments", d.resource(methods{"GET": d.listEnded}))
+		router.HandleFunc("/pacer/v1/deployments", d.resource(methods{"GET": d.listKept}))
 		router.HandleFunc("/pacer/v1/deployments/{id}", d.resource(methods{"GET": d.getDeployment}))
 		router.HandleFunc("/pacer/v1/deployments/{id}/pause", d.resource(methods{"POST": d.pauseDeployment(true)}))
 		router.HandleFunc("/pacer/v1/deployments/{id}/resume", d.resource(methods{"POST": d.pauseDeployment(false)}))

@@ -92,7 +92,7 @@ func (d *door) getRun(w http.ResponseWriter, r *http.Request) error {
 
 func (d *door) startRun(w http.ResponseWriter, r *http.Request) error {
 	reply, err := d.submit(r, func(request string) cluster.Event {
-		return cluster.StartRun{Request: request, Job: jobID(r)}
+		return cluster.StartRun{Request: request, Job: jobID(r), Key: keyIn(r)}
 	})
 	if err != nil {
 		return err

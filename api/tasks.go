@@ -300,7 +300,7 @@ func (d *door) kill(w http.ResponseWriter, r *http.Request, v *lookup, victims [
 	if how.scale {
 		return d.scaleDown(w, r, victims, how)
 	}
-	k := cluster.Kill{Wipe: how.wipe}
+	k := cluster.Kill{Wipe: how.wipe, Key: keyIn(r)}
 	for _, in := range victims {
 		if launched(&in) {
 			k.Instances = append(k.Instances, in.ID)
@@ -313,12 +313,17 @@ func (d *door) kill(w http.ResponseWriter, r *http.Request, v *lookup, victims [
 	if err != nil {
 		return err
 	}
+	return d.ok(w, body(v.killedTasks(reply.Instances)))
+}
+
+// killedTasks are instances of apps that were killed, as tasks.
+func (l *lookup) killedTasks(killed []apps.Instance) []wire.Task {
 	tasks := []wire.Task{}
-	for _, in := range reply.Instances {
-		app, _ := v.App(in.App)
-		tasks = append(tasks, task(&in, app, v))
+	for _, in := range killed {
+		app, _ := l.App(in.App)
+		tasks = append(tasks, task(&in, app, l))
 	}
-	return d.ok(w, body(tasks))
+	return tasks
 }
 
 // scaleDown takes from each app as many instances as are named and still live, and

@@ -25,6 +25,14 @@ func (c *Client) Deployment(ctx context.Context, id string) (wire.DeploymentStat
 	return out, err
 }
 
+// RunningDeployments are the running ones with what only Pacer says of them: whether they
+// are paused, and what holds them up.
+func (c *Client) RunningDeployments(ctx context.Context) ([]wire.DeploymentStatus, error) {
+	var out wire.DeploymentList
+	err := c.get(ctx, "/pacer/v1/deployments", url.Values{"state": {"running"}}, &out)
+	return out.Deployments, err
+}
+
 // DeploymentHistory is up to limit (at most 1000) deployments that have ended, newest
 // first; 0: the newest 100.
 func (c *Client) DeploymentHistory(ctx context.Context, limit int) ([]wire.DeploymentStatus, error) {

@@ -16,12 +16,16 @@ func deploymentCommand(f *clientFlags) *cobra.Command {
 		if ended {
 			return s.listEnded(ctx)
 		}
-		all, err := s.Deployments(ctx)
+		all, err := s.listRunning(ctx)
 		if err != nil {
 			return err
 		}
-		return print(s, all, all, "ID STEP APPS VERSION", func(d wire.Deployment) []any {
-			return []any{d.ID, fmt.Sprintf("%d/%d", d.CurrentStep, d.TotalSteps), strings.Join(d.AffectedApps, ","), d.Version}
+		return print(s, all, all, "ID STEP APPS VERSION STATE", func(d runningDeployment) []any {
+			state := "running"
+			if d.Paused {
+				state = "paused"
+			}
+			return []any{d.ID, fmt.Sprintf("%d/%d", d.CurrentStep, d.TotalSteps), strings.Join(d.AffectedApps, ","), d.Version, state}
 		})
 	})
 	list.Aliases = []string{"ls"}
@@ -67,6 +71,36 @@ func deploymentCommand(f *clientFlags) *cobra.Command {
 	back.add(cancel).Flags().Lookup("force").Usage = "leave all as it is"
 	cancel.Aliases = []string{"rollback"}
 	return noun("deployment", "The way from one set of specs to the next", list, show, wait, pause, resume, cancel)
+}
+
+// A runningDeployment is one as Marathon lists it, with what only Pacer says of it.
+type runningDeployment struct {
+	wire.Deployment
+	Paused  bool   `json:"paused,omitempty"`
+	Trouble string `json:"trouble,omitempty"`
+}
+
+// listRunning is the deployments that run. One that ends between the two questions is
+// listed as it was.
+func (s *session) listRunning(ctx context.Context) ([]runningDeployment, error) {
+	all, err := s.Deployments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	own, err := s.RunningDeployments(ctx)
+	if err != nil {
+		return nil, err
+	}
+	list := make([]runningDeployment, len(all))
+	for i, d := range all {
+		list[i].Deployment = d
+		for _, o := range own {
+			if o.ID == d.ID {
+				list[i].Paused, list[i].Trouble = o.Paused, o.Trouble
+			}
+		}
+	}
+	return list, nil
 }
 
 // listEnded prints the history of deployments.

@@ -9,6 +9,8 @@ import (
 	"go.yaml.in/yaml/v4"
 )
 
+const nonePaused = `{"deployments":[]}`
+
 const routesOfTwo = `{"routes":[{"host":"web.example","path":"/v2","app":"/web","port":10001,"protocol":"tcp","http":true,"endpoints":2},
 	{"app":"/dns","name":"dns","port":10002,"protocol":"udp","http":false,"endpoints":0}]}`
 
@@ -33,7 +35,7 @@ func lists(t *testing.T) []struct{ args, path, answer, items string } {
 func TestEveryFormSaysTheSame(t *testing.T) {
 	for _, c := range lists(t) {
 		t.Run(c.args, func(t *testing.T) {
-			f := newFake(t, map[string][]reply{c.path: {{200, c.answer}}})
+			f := newFake(t, map[string][]reply{"GET /pacer/v1/deployments": {{200, nonePaused}}, c.path: {{200, c.answer}}})
 			in := func(form string) string {
 				r := pacer(t.Context(), "", append(strings.Fields(c.args), "-o", form, "--server", f.url)...)
 				r.check(t, 0, "", "")
@@ -114,8 +116,8 @@ web.example  /v2   10001  http      /web  -     2
 -            -     10002  udp       /dns  dns   0
 `,
 		"deployment list": `
-ID                                    STEP  APPS  VERSION
-11dc53e7-d620-46c5-b50f-9c813e4bf6ff  2/2   /web  2026-11-24T13:06:16.156Z
+ID                                    STEP  APPS  VERSION                   STATE
+11dc53e7-d620-46c5-b50f-9c813e4bf6ff  2/2   /web  2026-11-24T13:06:16.156Z  running
 `,
 		"queue list": `
 APP   WAITING  SINCE                     WHY
@@ -130,7 +132,7 @@ h1    lost   127.0.0.1  *     0          0/0   0/0
 			if c.args != args {
 				continue
 			}
-			f := newFake(t, map[string][]reply{c.path: {{200, c.answer}}})
+			f := newFake(t, map[string][]reply{"GET /pacer/v1/deployments": {{200, nonePaused}}, c.path: {{200, c.answer}}})
 			r := pacer(t.Context(), "", append(strings.Fields(args), "--server", f.url)...)
 			if diff := cmp.Diff(strings.TrimPrefix(want, "\n"), r.stdout); diff != "" {
 				t.Errorf("%s: %s", args, diff)
@@ -213,5 +215,17 @@ func TestEventsInEveryForm(t *testing.T) {
 		if second.Header.Get("Last-Event-ID") != "8" {
 			t.Errorf("resumed after %q, want 8", second.Header.Get("Last-Event-ID"))
 		}
+	}
+}
+
+func TestTheListTellsWhichDeploymentsArePaused(t *testing.T) {
+	f := newFake(t, map[string][]reply{
+		"GET /v2/deployments":       {{200, recorded(t, "deployments")}},
+		"GET /pacer/v1/deployments": {{200, `{"deployments":[{"id":"` + deploymentID + `","paused":true}]}`}},
+	})
+	r := pacer(t.Context(), "", "deployment", "list", "--server", f.url)
+	r.check(t, 0, "", "")
+	if !strings.Contains(r.stdout, "paused") || strings.Contains(r.stdout, "running") {
+		t.Errorf("want it to be said that the deployment is paused:\n%s", r.stdout)
 	}
 }

@@ -54,22 +54,38 @@ func (s *State) answered(k *Key) (*apps.Answer, error) {
 
 // again is the reply to a request that was answered before.
 func (s *State) again(request string, a *apps.Answer) {
-	r := Reply{Request: request, Deployment: a.Deployment, Version: a.Version, Answer: a}
+	r := Reply{Request: request, Deployment: a.Deployment, Version: a.Version, Instances: a.Killed, Run: a.Run, Answer: a}
 	if made := s.present(a.Created); made != nil && made.spec.Version == a.Version {
 		r.Apps = []*apps.App{made.spec}
 	}
 	s.reply(r)
 }
 
+// settledBefore replies to a request whose key is known, as it was answered the first
+// time, or with a refusal where the key was another request's. Else it reports false.
+func (s *State) settledBefore(request string, k *Key) bool {
+	known, err := s.answered(k)
+	switch {
+	case err != nil:
+		s.refuse(request, err)
+	case known != nil:
+		s.again(request, known)
+	default:
+		return false
+	}
+	return true
+}
+
 // keep notes the answer to a request with a key, and forgets what is too old or too much.
-func (s *State) keep(k *Key, created apps.ID, r Reply) {
+func (s *State) keep(k *Key, answer apps.Answer) {
 	if k == nil {
 		return
 	}
 	if old := s.answers[k.Name]; old != nil { // too old to count
 		s.forgetAnswer(old.Key)
 	}
-	a := &apps.Answer{Key: k.Name, Digest: k.Digest, Deployment: r.Deployment, Version: r.Version, Created: created, At: s.now}
+	a := &answer
+	a.Key, a.Digest, a.At = k.Name, k.Digest, s.now
 	s.answers[a.Key] = a
 	s.answersOrder = append(s.answersOrder, a.Key)
 	s.fx.Save.Answers = append(s.fx.Save.Answers, *a)
@@ -89,13 +105,7 @@ func (s *State) forgetAnswer(key string) {
 }
 
 func (s *State) foldRecall(r Recall) {
-	a, err := s.answered(&r.Key)
-	switch {
-	case err != nil:
-		s.refuse(r.Request, err)
-	case a != nil:
-		s.again(r.Request, a)
-	default:
+	if !s.settledBefore(r.Request, &r.Key) {
 		s.reply(Reply{Request: r.Request})
 	}
 }

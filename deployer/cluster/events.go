@@ -40,6 +40,7 @@ type (
 		Request   string
 		Instances []string
 		Wipe      bool // their persistent volumes go too
+		Key       *Key // of a request that may come again; nil: it has none
 	}
 
 	// Wipe gives claims up that no instance holds: their data is deleted.
@@ -56,6 +57,7 @@ type (
 		Revert     bool
 		Deployment string
 		ClientIP   string // for the history
+		Key        *Key   // of a request that may come again; nil: it has none
 	}
 
 	// ResetDelay forgets the backoff of an app.
@@ -218,7 +220,7 @@ type Stored struct {
 type Reply struct {
 	Request    string
 	Err        error
-	Answer     *apps.Answer    // Change, Recall: it was answered before, and nothing is changed
+	Answer     *apps.Answer    // it was answered before, and nothing is changed
 	Deployment string          // the deployment that was started
 	Version    apps.Version    // of that deployment
 	Apps       []*apps.App     // as accepted, in the order of Change.Put, then Edit, then Restart

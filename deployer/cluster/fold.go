@@ -85,12 +85,7 @@ func (s *State) foldChange(c Change) { s.change(c, nil) }
 
 // change is foldChange; before is what was before a deployment that c goes back from.
 func (s *State) change(c Change, before *past) {
-	if known, err := s.answered(c.Key); known != nil || err != nil {
-		if err != nil {
-			s.refuse(c.Request, err)
-		} else {
-			s.again(c.Request, known)
-		}
+	if s.settledBefore(c.Request, c.Key) {
 		return
 	}
 	if err := s.stale(c.Match); err != nil {
@@ -153,7 +148,7 @@ func (s *State) accept(c Change, before *past) (Reply, error) {
 	groups.enter(version)
 	s.start(d, accepted, c)
 	groups.leave(version)
-	s.keep(c.Key, c.Created, reply)
+	s.keep(c.Key, apps.Answer{Deployment: reply.Deployment, Version: reply.Version, Created: c.Created})
 	for _, id := range sortedKeys(reverts) {
 		s.adopt(s.apps[id], reverts[id])
 	}
@@ -441,6 +436,9 @@ func (s *State) start(d *deployment, accepted map[apps.ID]*apps.App, c Change) {
 }
 
 func (s *State) foldKill(k Kill) {
+	if s.settledBefore(k.Request, k.Key) {
+		return
+	}
 	var killed []apps.Instance
 	for _, id := range k.Instances {
 		in := s.instances.get(id)
@@ -454,10 +452,14 @@ func (s *State) foldKill(k Kill) {
 		}
 		s.leave(in, "killed on request")
 	}
+	s.keep(k.Key, apps.Answer{Killed: killed})
 	s.reply(Reply{Request: k.Request, Instances: killed})
 }
 
 func (s *State) foldCancel(c Cancel) {
+	if s.settledBefore(c.Request, c.Key) {
+		return
+	}
 	d := s.deployments[c.ID]
 	if d == nil {
 		s.refuse(c.Request, apps.Errorf(apps.NotFound, "DeploymentPlan %s does not exist", c.ID))
@@ -465,10 +467,11 @@ func (s *State) foldCancel(c Cancel) {
 	}
 	if !c.Revert {
 		s.end(d, apps.DeploymentCancelled, "The upgrade has been cancelled")
+		s.keep(c.Key, apps.Answer{Deployment: d.ID, Version: d.Version})
 		s.reply(Reply{Request: c.Request, Deployment: d.ID, Version: d.Version})
 		return
 	}
-	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true, ClientIP: c.ClientIP}
+	back := Change{Request: c.Request, Deployment: c.Deployment, Force: true, ClientIP: c.ClientIP, Key: c.Key}
 	for _, id := range sortedKeys(d.Old) {
 		switch old := d.Old[id]; {
 		case old != nil:

@@ -46,6 +46,7 @@ type (
 	StartRun struct {
 		Request string
 		Job     apps.JobID
+		Key     *Key // of a request that may come again; nil: it has none
 	}
 
 	// StopRun stops a run. It has failed as soon as nothing of it runs any more.

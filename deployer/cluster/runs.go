@@ -70,6 +70,9 @@ func withoutSchedules(stored Stored) Stored {
 }
 
 func (s *State) foldStartRun(e StartRun) {
+	if s.settledBefore(e.Request, e.Key) {
+		return
+	}
 	j := s.jobs[e.Job]
 	if j == nil {
 		s.refuse(e.Request, noSuchJob(e.Job))
@@ -81,6 +84,7 @@ func (s *State) foldStartRun(e StartRun) {
 		return
 	}
 	snapshot := r.snapshot()
+	s.keep(e.Key, apps.Answer{Run: &snapshot})
 	s.reply(Reply{Request: e.Request, Job: j.spec, Run: &snapshot})
 }
 

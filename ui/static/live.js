@@ -42,7 +42,7 @@ function explain(status, json) {
 }
 
 const eventTypes = `api_post_event app_terminated_event deployment_failed deployment_info deployment_step_failure
-  deployment_step_success deployment_success event_stream_attached group_change_failed group_change_success
+  deployment_step_success deployment_success group_change_failed group_change_success
   health_status_changed_event instance_changed_event instance_health_changed_event pacer_host_found
   pacer_host_joined pacer_host_lost pacer_mass_failure_brake status_update_event unhealthy_instance_kill_event
   unknown_instance_terminated_event`.split(/\s+/);
