@@ -13,13 +13,14 @@ import (
 // time in a step, others may have to make way. again reports that there may be more to
 // place once all is settled.
 func (s *State) place(first bool) (again bool) {
-	if grew := s.board.Grew(); (s.asks || grew) && len(s.waiting) > 0 {
+	if grew := s.board.Grew(); (s.asks || grew || s.outdated()) && len(s.waiting) > 0 {
 		s.placeClaimants()
+		s.chooseTold()
 		asks := make([]placement.Ask, 0, len(s.waiting))
 		askers := make([]*instance, 0, len(s.waiting))
 		for _, in := range s.waiting { // the board's answers do not depend on the order
 			if in.Claim == "" && in.Replaces == "" && !in.NotBefore.After(s.now) {
-				asks = append(asks, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role, More: in.app.more > 0})
+				asks = append(asks, placement.Ask{Instance: in.ID, Serial: in.Serial, App: in.spec, Role: in.Role, More: in.app.more > 0, Told: in.app.told == in.spec.ConfigAt})
 				askers = append(askers, in)
 			}
 		}
@@ -29,9 +30,9 @@ func (s *State) place(first bool) (again bool) {
 			s.placed(askers[p.Ask], p)
 		}
 		for _, r := range refused {
-			if a := s.apps[r.App]; a != nil {
+			if a := s.apps[r.App]; a != nil && !r.Told {
 				s.reckon(a)
-				a.refusal = r
+				a.refusal, a.toldAt = r, s.now
 			}
 		}
 		made := first && s.preempt(refused)

@@ -49,7 +49,10 @@ type State struct {
 	board        *placement.Board
 	digest       uint64 // over all services
 	due          dates
-	lost         int             // hosts that are lost
+	lost         int // hosts that are lost
+	looksMax     int
+	surveyed     time.Time       // when hosts were last looked at for those who know why they wait
+	keepers      []*app          // that kept their reasons then
 	braked       bool            // most hosts are lost
 	evident      map[string]bool // instances of which evidence was stored, by id
 	evidence     []string        // the same, oldest first
@@ -113,6 +116,8 @@ type app struct {
 	service apps.Service      // the last letter; zero stamp: none in this epoch
 	wait    Wait              // as last told
 	refusal placement.Refusal // why its instances were refused last
+	toldAt  time.Time         // when that was worked out
+	told    apps.Version      // the configuration that keeps its reasons in this step; 0: none
 	due     time.Time         // its earliest date; zero: none
 	noRoom  time.Time         // no host has taken its instances since; zero: one did
 	ration                    // of instances to be made
@@ -199,6 +204,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		board: placement.NewBoard(), evident: map[string]bool{},
 		claims: map[string]*claim{}, moving: map[string]*instance{}, deploymentsMax: cmp.Or(stored.DeploymentsMax, deploymentsMax),
 	}
+	s.looksMax = looksMax
 	s.launchesMax = cmp.Or(stored.LaunchesMax, launchesMax)
 	s.begin(now, &Effects{})
 	for _, h := range stored.Hosts {

@@ -66,6 +66,7 @@ type turn struct {
 // A lot is an app's part of a round.
 type lot struct {
 	waits    bool
+	refused  bool  // once in this round
 	from, to int32 // in round.order; what is before from has been answered
 	count    int32
 	order    int32 // among all lots, by role and id

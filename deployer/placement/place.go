@@ -16,6 +16,7 @@ type Ask struct {
 	// More: there will be more asks of the app after its last one, so that nobody can be
 	// served after that one in this round.
 	More bool
+	Told     bool // should it be refused: its reasons are known well enough, and need not be worked out
 }
 
 // An Allocation is the answer to an ask. It is booked already.
@@ -35,6 +36,7 @@ type Refusal struct {
 	Hosts   int
 	Reasons []Reason // the most frequent first
 	Hint    string   // what would make it fit, where Place has refused it; see Suggestion
+	Told    bool     // by Ask.Told, there is nothing of the above
 }
 
 // A Reason is a number of hosts that refused for the same cause.
@@ -90,6 +92,9 @@ func (b *Board) PlaceSome(asks []Ask, most int) (placed []Allocation, refused []
 	}
 	cut = cut && (len(r.line) > 0 || asks[r.placed[len(r.placed)-1].Ask].More)
 	for i, ask := range askers { // when all who fit have their place
+		if ask.Told {
+			continue
+		}
 		refused[i].Hint = b.suggest(ask.App, b.role(ask.Role)).String()
 	}
 	b.close()
@@ -146,12 +151,19 @@ func (b *Board) refuse(a *appBook, refused []Refusal, askers []Ask) ([]Refusal, 
 		b.trace.note(b, a, "")
 	}
 	ask := b.round.ask(a)
-	for _, r := range refused {
-		if r.App == ask.App.ID && r.Config == ask.App.ConfigAt {
-			return refused, askers
+	if a.refused { // it may have been another configuration
+		for _, r := range refused {
+			if r.App == ask.App.ID && r.Config == ask.App.ConfigAt {
+				return refused, askers
+			}
 		}
 	}
-	return append(refused, b.explain(ask.App, a.role)), append(askers, *ask)
+	a.refused = true
+	r := Refusal{App: ask.App.ID, Config: ask.App.ConfigAt, Told: ask.Told}
+	if !r.Told {
+		r = b.explain(ask.App, a.role)
+	}
+	return append(refused, r), append(askers, *ask)
 }
 
 // portsOf is room for n ports of an allocation, of which many are made at once.
