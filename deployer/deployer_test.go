@@ -187,6 +187,42 @@ func TestTheNextTermGoesOnWhereTheLastEnded(t *testing.T) {
 	}
 }
 
+func TestGroupsAreThereInTheNextTerm(t *testing.T) {
+	d, db, _ := lead(t)
+	change := func(id string, c cluster.Change) {
+		t.Helper()
+		reply, err := d.Submit(t.Context(), func(request string) cluster.Event {
+			c.Request, c.Deployment = request, id
+			return c
+		})
+		if err = errors.Join(err, reply.Err); err != nil {
+			t.Fatal(err)
+		}
+	}
+	yes := true
+	change("d1", cluster.Change{PutGroups: []cluster.PutGroup{{ID: "/g/empty", Dependencies: []apps.ID{"/db"}}, {ID: "/g", EnforceRole: &yes}, {ID: "/gone"}}})
+	change("d2", cluster.Change{DropGroups: []apps.ID{"/gone"}})
+	seen := d.View().Groups("/g")
+	before, _ := d.Leader()
+	d.Abdicate()
+	eventually(t, "the next term", func() bool {
+		l, ok := d.Leader()
+		return ok && l.Epoch > before.Epoch && d.View() != nil
+	})
+
+	if diff := cmp.Diff(seen, d.View().Groups("/g")); diff != "" || len(seen) != 2 || len(seen[1].Dependencies) != 1 || !seen[0].EnforceRole {
+		t.Errorf("want both groups as they were, got %+v %s", seen, diff)
+	}
+	if _, there := d.View().Group("/gone"); there {
+		t.Error("a deleted group came back")
+	}
+	change("d3", cluster.Change{PutGroups: []cluster.PutGroup{{ID: "/gone", New: true}}})
+	versions, err := db.GroupVersions(t.Context(), "/gone")
+	if err != nil || len(versions) != 2 || versions[0] <= versions[1] {
+		t.Errorf("want both times that it was made, got %v %v", versions, err)
+	}
+}
+
 func TestWithoutLeadershipNothingIsTaken(t *testing.T) {
 	d := New(Config{Name: "s1"})
 

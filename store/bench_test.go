@@ -1,6 +1,7 @@
 package store
 
 import (
+	"fmt"
 	"testing"
 	"time"
 
@@ -17,6 +18,19 @@ func BenchmarkCommitOneApp(b *testing.B) {
 				Deployments: []apps.Deployment{{ID: "d", Version: app.Version, State: apps.DeploymentRunning, Started: today}},
 				Notices:     cluster.NoticesOf(apps.Notice{Seq: seq, At: today, Type: "api_post_event", App: app.ID, Spec: app}),
 			})
+		}
+	})
+}
+
+// Each commit is a new version of each app, and trims the versions before.
+func BenchmarkCommit1000Apps(b *testing.B) {
+	benchmark(b, func(b *testing.B, d *DB, l *Lease) {
+		for version := apps.Version(1); b.Loop(); version++ {
+			var c cluster.Changes
+			for n := range 1000 {
+				c.Apps = append(c.Apps, &apps.App{ID: apps.ID(fmt.Sprintf("/g/app%d", n)), Version: version, Cmd: "sleep 1000"})
+			}
+			commit(b, d, l, c)
 		}
 	})
 }

@@ -183,11 +183,11 @@ func enqueue(w write, queue func(what, query string, args ...any)) {
 }
 
 // all is the statement that trims the versions of all of an array: one for a commit,
-// however many it changes.
+// however many it changes. By OFFSET in a lateral subquery and by ctid PostgreSQL has no
+// choice but to look up each key in the index: a join may read the whole table.
 func (t trim) all() string {
-	return fmt.Sprintf(`DELETE FROM %[1]s USING unnest($1::text[]) AS changed (id),
-	LATERAL (SELECT version FROM %[1]s WHERE %[2]s = changed.id ORDER BY version DESC LIMIT 1 OFFSET %[3]d) AS kept
-	WHERE %[1]s.%[2]s = changed.id AND %[1]s.version < kept.version`, t.table, t.key, versionsMax-1)
+	return fmt.Sprintf(`DELETE FROM %[1]s WHERE ctid = ANY (ARRAY (SELECT old.ctid FROM unnest($1::text[]) AS changed (id),
+	LATERAL (SELECT ctid FROM %[1]s WHERE %[2]s = changed.id ORDER BY version DESC OFFSET %[3]d) AS old))`, t.table, t.key, versionsMax)
 }
 
 // insertArrays is the statement that puts any number of rows, given as one array
