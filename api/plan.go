@@ -51,7 +51,7 @@ func (d *door) planned(w http.ResponseWriter, r *http.Request, v *lookup) (all c
 	again := func() { r.Body = io.NopCloser(bytes.NewReader(body)) }
 	again()
 	var keys map[string]json.RawMessage
-	isGroup := json.Unmarshal(body, &keys) == nil && (keys["apps"] != nil || keys["groups"] != nil || keys["scaleBy"] != nil)
+	isGroup := json.Unmarshal(body, &keys) == nil && (keys["apps"] != nil || keys["groups"] != nil || keys["scaleBy"] != nil || keys["pods"] != nil || keys["enforceRole"] != nil)
 	switch {
 	case isGroup:
 		var group wire.GroupUpdate
@@ -82,7 +82,10 @@ func (d *door) planned(w http.ResponseWriter, r *http.Request, v *lookup) (all c
 
 // forecast writes it for the wire.
 func forecast(f cluster.Forecast) wire.Forecast {
-	out := wire.Forecast{Changes: f.Changes, Stalls: f.Stalls, Reason: f.Reason, TookSeconds: f.Took.Seconds(), Steps: []wire.Step{}, Apps: []wire.AppPlan{}}
+	out := wire.Forecast{Changes: f.Changes, Stalls: f.Stalls, Reason: f.Reason, TookSeconds: f.Took.Seconds(), Steps: []wire.Step{}, Apps: []wire.AppPlan{}, Groups: []wire.GroupPlan{}}
+	for _, g := range f.Groups {
+		out.Groups = append(out.Groups, groupPlan(g))
+	}
 	out.Steps = append(out.Steps, steps(&apps.Deployment{Steps: f.Steps})...)
 	for _, a := range f.Apps {
 		part := wire.AppPlan{App: string(a.App), Action: action(f.Steps, a.App), Least: a.Least, Most: a.Most, ReadyMin: a.ReadyMin, Diff: difference(a.Old, a.New), Placements: []wire.Placement{}}
@@ -99,6 +102,38 @@ func forecast(f cluster.Forecast) wire.Forecast {
 		out.Apps = append(out.Apps, part)
 	}
 	return out
+}
+
+func groupPlan(g cluster.GroupForecast) wire.GroupPlan {
+	p := wire.GroupPlan{Group: string(g.Group), Action: "ChangeGroup", Diff: []wire.FieldChange{}}
+	switch {
+	case g.Old == nil:
+		p.Action = "CreateGroup"
+	case g.New == nil:
+		p.Action = "DeleteGroup"
+	}
+	own := func(row *apps.Group) (dependencies, enforces json.RawMessage) {
+		if row == nil {
+			return nil, nil
+		}
+		shell, _ := groupEmbed{}.shell(g.Group, []*apps.Group{row})
+		return must(json.Marshal(shell.Dependencies)), must(json.Marshal(row.EnforceRole))
+	}
+	oldDependencies, oldEnforces := own(g.Old)
+	newDependencies, newEnforces := own(g.New)
+	for _, change := range []wire.FieldChange{{Field: "dependencies", Old: oldDependencies, New: newDependencies}, {Field: "enforceRole", Old: oldEnforces, New: newEnforces}} {
+		if change.Old != nil && change.New != nil && !bytes.Equal(change.Old, change.New) {
+			p.Diff = append(p.Diff, change)
+		}
+	}
+	return p
+}
+
+func must(raw []byte, err error) json.RawMessage {
+	if err != nil {
+		panic("api: " + err.Error())
+	}
+	return raw
 }
 
 // action is the last thing that the steps do to the app.

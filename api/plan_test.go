@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"encoding/json"
+	"strings"
 	"testing"
 	"time"
 
@@ -38,6 +39,25 @@ func TestAPlanSaysWhatWouldChangeAndWhere(t *testing.T) {
 	for body, status := range map[string]int{`{"id":`: 400, `{"cmd":"sleep 1"}`: 422, `{"id":"/new"}`: 422, `[{"id":"/new","cmd":"sleep 1"}]`: 200, `{"id":"/g","apps":[{"id":"a","cmd":"sleep 1"}]}`: 200} {
 		if x := do(t, server, "POST", "/pacer/v1/plan", body); x.status != status {
 			t.Errorf("%s: want %d, got %d %s", body, status, x.status, x.body)
+		}
+	}
+}
+
+func TestAPlanOfGroupsSaysWhichChange(t *testing.T) {
+	c := newLedger().config()
+	c.Plan = func(_ context.Context, change cluster.Change) (cluster.Forecast, error) {
+		stored := cluster.Stored{Groups: []*apps.Group{{ID: "/g", Version: 1, Dependencies: []apps.ID{"/db"}}, {ID: "/g/old", Version: 1}}}
+		return cluster.Foresee(stored, change, time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC))
+	}
+	server := serve(t, c)
+	for body, want := range map[string]string{
+		`{"id":"/g","groups":[{"id":"old"}],"dependencies":["/db"]}`: `{"changes":false,"stalls":false,"tookSeconds":0,"steps":[],"apps":[],"groups":[]}`,
+		`{"id":"/g","groups":[{"id":"new"}],"dependencies":[],"enforceRole":true}`: `{"changes":true,"stalls":false,"tookSeconds":0,"steps":[],"apps":[],"groups":[` +
+			`{"group":"/g","action":"ChangeGroup","diff":[{"field":"dependencies","old":["/db"],"new":[]},{"field":"enforceRole","old":false,"new":true}]},` +
+			`{"group":"/g/new","action":"CreateGroup","diff":[]}]}`,
+	} {
+		if x := do(t, server, "POST", "/pacer/v1/plan", body); x.status != 200 || strings.TrimSpace(x.body) != want {
+			t.Errorf("%s: want %s, got %d %s", body, want, x.status, x.body)
 		}
 	}
 }

@@ -154,6 +154,15 @@ type Forecast struct {
 	TookSeconds float64   `json:"tookSeconds"` // at a second for each start
 	Steps       []Step    `json:"steps"`
 	Apps        []AppPlan `json:"apps"`
+
+	Groups []GroupPlan `json:"groups"`
+}
+
+// A GroupPlan is a group's part of a Forecast.
+type GroupPlan struct {
+	Group  string        `json:"group"`
+	Action string        `json:"action"` // CreateGroup, ChangeGroup or DeleteGroup
+	Diff   []FieldChange `json:"diff"`   // of its own fields
 }
 
 // An AppPlan is one app's part of a Forecast.

@@ -120,7 +120,7 @@ func identify(raw []byte) (body, error) {
 		return body{json: raw, kind: "list"}, nil
 	case map[string]any:
 		b := body{json: raw, kind: "app"}
-		for _, key := range []string{"apps", "groups"} {
+		for _, key := range []string{"apps", "groups", "pods", "enforceRole"} {
 			if doc[key] != nil {
 				b.kind = "group"
 			}

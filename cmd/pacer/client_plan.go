@@ -39,9 +39,13 @@ func diffCommand(f *clientFlags) *cobra.Command {
 		if err == nil && s.format != "table" {
 			err = s.show(p.Apps)
 		} else if err == nil {
+			for _, g := range p.Groups {
+				fmt.Fprintf(s.out, "%s  %s\n", g.Group, g.Action)
+				s.tellDiff(g.Diff)
+			}
 			for _, a := range p.Apps {
 				fmt.Fprintln(s.out, a.App)
-				s.tellDiff(a)
+				s.tellDiff(a.Diff)
 			}
 		}
 		switch {
@@ -89,9 +93,13 @@ func (s *session) tellPlan(p wire.Forecast) error {
 		_, err := fmt.Fprintln(s.out, "nothing would change")
 		return err
 	}
+	for _, g := range p.Groups {
+		fmt.Fprintf(s.out, "%s  %s\n", g.Group, g.Action)
+		s.tellDiff(g.Diff)
+	}
 	for _, a := range p.Apps {
 		fmt.Fprintf(s.out, "%s  %s\n", a.App, a.Action)
-		s.tellDiff(a)
+		s.tellDiff(a.Diff)
 		slices.SortFunc(a.Placements, func(x, y wire.Placement) int { return strings.Compare(x.Host, y.Host) })
 		for _, place := range a.Placements {
 			fmt.Fprintf(s.out, "  %d new on %s\n", place.Instances, place.Host)
@@ -110,8 +118,8 @@ func (s *session) tellPlan(p wire.Forecast) error {
 	return nil
 }
 
-func (s *session) tellDiff(a wire.AppPlan) {
-	for _, whole := range a.Diff {
+func (s *session) tellDiff(diff []wire.FieldChange) {
+	for _, whole := range diff {
 		for _, d := range finer(whole) {
 			before, after := readable(d.Old), readable(d.New)
 			switch {

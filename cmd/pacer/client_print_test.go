@@ -192,6 +192,10 @@ func TestAPlanIsToldAndADifferenceCounted(t *testing.T) {
 	pacer(t.Context(), "", "plan", web, "--server", none.url).check(t, 0, "nothing would change", "")
 	pacer(t.Context(), "", "diff", web, "--server", none.url).check(t, 0, "", "")
 	pacer(t.Context(), "", "diff", web, "-o", "json", "--server", none.url).check(t, 0, "[]", "")
+	groups := plan(reply{200, `{"changes":true,"stalls":false,"tookSeconds":0,"steps":[],"apps":[],"groups":[{"group":"/g","action":"ChangeGroup","diff":[{"field":"dependencies","old":["/db"],"new":[]}]}]}`})
+	for verb, code := range map[string]int{"plan": 0, "diff": 1} {
+		pacer(t.Context(), "", verb, web, "--server", groups.url).check(t, code, "/g  ChangeGroup\n  ~ dependencies: [\"/db\"] → []", "")
+	}
 	wrong := plan(reply{422, `{"message":"Object is not valid"}`})
 	pacer(t.Context(), "", "diff", web, "--server", wrong.url).check(t, 2, "", "Object is not valid")
 	pacer(t.Context(), "", "diff", web, "--server", "http://127.0.0.1:1").check(t, 2, "", "is it running?")

@@ -13,6 +13,7 @@ import (
 type Forecast struct {
 	Steps   []apps.Step
 	Apps    []AppForecast // those that take part, ordered by id
+	Groups  []GroupForecast
 	Changes bool          // false: there is no difference
 	Stalls  bool          // it would not end
 	Reason  string        // why it stalls
@@ -27,6 +28,12 @@ type AppForecast struct {
 	Most     int
 	ReadyMin int
 	Placed   []Allocation // new instances, in the order in which they would be placed
+}
+
+// A GroupForecast is a group that is made, changed or deleted.
+type GroupForecast struct {
+	Group    apps.ID
+	Old, New *apps.Group // nil: there is none
 }
 
 // An Allocation is where a new instance would run.
@@ -136,8 +143,9 @@ func (f *foresight) follow(id string, fx Effects) {
 	for {
 		for _, d := range fx.Save.Deployments {
 			if d.ID == id {
-				f.out.Steps, f.out.Changes = d.Steps, len(d.Steps) > 0
+				f.out.Steps, f.out.Changes = d.Steps, len(d.Steps)+len(d.OldGroups) > 0
 				f.begin(d)
+				f.regroup(d)
 			}
 		}
 		for _, in := range fx.Save.Instances {
@@ -184,6 +192,20 @@ func (f *foresight) begin(d apps.Deployment) {
 			part.New = a.spec
 		}
 		f.parts[id] = part
+	}
+}
+
+// regroup notes the groups that change.
+func (f *foresight) regroup(d apps.Deployment) {
+	if f.out.Groups != nil {
+		return
+	}
+	for _, id := range sortedKeys(d.OldGroups) {
+		part := GroupForecast{Group: id, Old: d.OldGroups[id]}
+		if g := f.s.groups[id]; g != nil {
+			part.New = g.row
+		}
+		f.out.Groups = append(f.out.Groups, part)
 	}
 }
 
