@@ -33,7 +33,7 @@ var mutants = []mutant{
 	{"nobody is told of the brake", "deployer/cluster/report.go", "s.tell(apps.Notice{Type: noticeBrake, Message: message})", "_ = message"},
 	{"the brake does not keep from replacing", "deployer/cluster/report.go", "u.Disabled || s.braked ||", "u.Disabled ||"},
 	{"hosts that join do not lift the brake", "deployer/cluster/report.go", "\t\ts.brake() // those that are lost", "\t\t// those that are lost"},
-	{"why an app is refused is forgotten", "deployer/cluster/place.go", "\t\t\t\ta.refusal = r\n", "\t\t\t\t_ = r\n"},
+	{"why an app is refused is forgotten", "deployer/cluster/place.go", "\t\t\t\ta.refusal, a.toldAt = r, s.now\n", "\t\t\t\t_ = r\n\t\t\t\ta.toldAt = s.now\n"},
 	{"a letter to any life of an agent goes out", "deployer/cluster/hosts.go", "s.hosts[h.Name] == h && h.life != 0 {", "s.hosts[h.Name] == h {"},
 	{"what was adopted is taken for the configuration between", "deployer/cluster/revert.go", "\t\tif !says {", "\t\tif false {"},
 	{"strays do not close a host", "deployer/cluster/report.go", "\t\t\tdefault:\n\t\t\t\th.strays = true", "\t\t\tdefault:\n\t\t\t\th.strays = false"},
