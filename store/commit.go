@@ -184,8 +184,7 @@ func plan(c *cluster.Changes) ([]write, error) {
 	}
 	if c.Notices.Len() > 0 {
 		p.writes = append(p.writes, advance{int64(c.Notices.First()) - 1, int64(c.Notices.Last())})
-		kept := c.Notices.Newest(noticesMax) // the others would be pruned at once
-		putRows(&p, eventsTable, kept.Len(), kept.All(), func(n apps.Notice) []any { return []any{int64(n.Seq), n.At.UnixMilli(), n.Type} })
+		p.putNotices(c.Notices.Newest(noticesMax)) // the others would be pruned at once
 	}
 	return p.writes, p.err
 }

@@ -51,6 +51,9 @@ func (d *DB) pruneOnce(ctx context.Context, now time.Time) error {
 		{`DELETE FROM events WHERE seq IN (SELECT seq FROM events ORDER BY seq LIMIT $1)
 			AND (at < $2 OR seq <= (SELECT seq FROM meta WHERE id = 1) - $3)`,
 			[]any{pruneRows, now.Add(-noticesAge).UnixMilli(), noticesMax}},
+		{`DELETE FROM event_pages WHERE first_seq IN (SELECT first_seq FROM event_pages ORDER BY first_seq LIMIT $1)
+			AND (at < $2 OR last_seq <= (SELECT seq FROM meta WHERE id = 1) - $3)`,
+			[]any{pruneRows, now.Add(-noticesAge).UnixMilli(), noticesMax}},
 		{`DELETE FROM finished WHERE id IN (SELECT id FROM finished ORDER BY at DESC, id DESC LIMIT $1 OFFSET $2)`,
 			[]any{pruneRows, finishedMax}},
 		{`DELETE FROM finished WHERE id IN (SELECT id FROM

@@ -55,7 +55,7 @@ func (d *DB) AppVersion(ctx context.Context, app apps.ID, v apps.Version) (*apps
 // that are too old are pruned: the first one returned follows after directly
 // unless FirstSeq says otherwise.
 func (d *DB) Notices(ctx context.Context, after uint64, limit int) ([]apps.Notice, error) {
-	notices, err := readAll[apps.Notice](ctx, d.read, `SELECT doc FROM events WHERE seq > $1 ORDER BY seq LIMIT $2`, int64(after), page(limit))
+	notices, err := d.notices(ctx, after, page(limit))
 	if err != nil {
 		return nil, failed("read notices", err)
 	}
@@ -65,7 +65,7 @@ func (d *DB) Notices(ctx context.Context, after uint64, limit int) ([]apps.Notic
 // FirstSeq is the number of the oldest notice that is kept; LastSeq + 1 where
 // none is.
 func (d *DB) FirstSeq(ctx context.Context) (uint64, error) {
-	return d.seq(ctx, `SELECT COALESCE((SELECT MIN(seq) FROM events), seq + 1) FROM meta WHERE id = 1`)
+	return d.seq(ctx, `SELECT COALESCE((SELECT MIN(n) FROM (SELECT MIN(seq) AS n FROM events UNION ALL SELECT MIN(first_seq) FROM event_pages) AS oldest), seq + 1) FROM meta WHERE id = 1`)
 }
 
 // LastSeq is the number of the newest notice ever stored; 0 before the first.
