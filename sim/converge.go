@@ -181,7 +181,7 @@ func (w *World) feasible(in *apps.Instance) string {
 			}
 		}
 		free = free.Minus(st.reserved(name, in.Claim))
-		if spec.Needs.Fits(free) && (in.Claim != "" || w.constraintsHold(spec, &h)) && portsFree(spec, &h, used) {
+		if spec.Needs.Fits(free) && takes(spec, h.Role) && (in.Claim != "" || w.constraintsHold(spec, &h)) && portsFree(spec, &h, used) {
 			return name
 		}
 	}

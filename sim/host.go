@@ -63,7 +63,7 @@ func (h *host) startAgent() {
 	}
 	w := h.w
 	h.boot = max(h.boot+1, h.now().UnixMilli())
-	h.machine = agent.NewHost(apps.Host{Name: h.name, Addr: h.offer.Addr, Zone: h.offer.Zone, Attributes: h.offer.Attributes}, h.boot)
+	h.machine = agent.NewHost(apps.Host{Name: h.name, Addr: h.offer.Addr, Zone: h.offer.Zone, Attributes: h.offer.Attributes, Role: h.offer.Role}, h.boot)
 	h.inbox, h.due, h.epoch, h.applied, h.letter = nil, false, 0, apps.Stamp{}, letter{}
 	w.tracef("%s: agent starts with boot %d", h.name, h.boot)
 	if h.engine.up {

@@ -22,6 +22,7 @@ type before struct {
 	left    map[apps.ID]bool          // apps of which the core let a ready instance go, for a deployment's sake
 	made    map[apps.ID]int           // new instances
 	hosts   map[string]apps.Resources // hosts that were given something, and how much
+	placed  []*apps.Instance          // that were given a host
 	inForce map[apps.ID]*apps.App     // what the apps in left followed
 	passing bool                      // a deployment began and ended: nobody can see what was in force between
 	braked  bool                      // most hosts were lost
@@ -50,6 +51,7 @@ func (st *store) judgeChanges(c cluster.Changes) before {
 		}
 		if in.Host != "" && (old == nil || old.Host == "") {
 			b.hosts[in.Host] = b.hosts[in.Host].Plus(in.Needs)
+			b.placed = append(b.placed, in)
 		}
 	}
 	return b
@@ -68,8 +70,9 @@ func (st *store) named(id string, c cluster.Changes) bool {
 // heldBy is the running deployment that has the app, and what its present step does
 // to it.
 func (st *store) heldBy(id apps.ID) (d *apps.Deployment, action apps.ActionKind) {
+	spec := st.apps[id]
 	for _, o := range st.deployments { // of one that names it from before it was made anew, it is not
-		if _, takesPart := o.Old[id]; takesPart && (d == nil || o.Version > d.Version) {
+		if _, takesPart := o.Old[id]; takesPart && spec != nil && spec.Version == o.Version {
 			d = o
 		}
 	}
@@ -99,7 +102,7 @@ func (st *store) inForce(id apps.ID) *apps.App {
 //
 //	1  of a deployment, the core lets a ready instance go only while HealthyMin others are ready;
 //	2  in a rolling update it starts none beyond LiveMax;
-//	9  no host is given more than it has, nor a port twice.
+//	9  no host is given more than it has, nor a port twice, nor what does not accept its role.
 func (st *store) judge(c cluster.Changes, b before) {
 	w := st.w
 	for _, id := range sorted(b.left) {
@@ -144,6 +147,9 @@ func (st *store) judge(c cluster.Changes, b before) {
 	}
 	for _, name := range sorted(b.hosts) {
 		st.judgeHost(name, b.hosts[name])
+	}
+	for _, in := range b.placed {
+		st.judgeRole(in)
 	}
 }
 

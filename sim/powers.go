@@ -13,8 +13,9 @@ import (
 
 // powers are what operators do and what befalls clocks and machines, in a world that was
 // made with NewWithPowers: deployments are paused, hosts are drained, rebalanced and
-// change what they have, clocks leap, and leaders change right after a commit. A seed has
-// some of these.
+// change what they have, roles share the cluster by weights and guarantees and have hosts
+// of their own, clocks leap, and leaders change right after a commit. A seed has some of
+// these.
 type powers struct {
 	w *World
 	dice
@@ -40,9 +41,16 @@ func NewWithPowers(seed uint64) *World {
 	if p.chance(0.4) {
 		p.coups = p.rng.Float64() * 0.1
 	}
+	scarce := p.chance(0.5)
 	for _, h := range w.hosts {
+		if scarce {
+			h.offer.Total.CPU, h.offer.Total.Mem = 500, 1200
+		}
 		h.offer.Total.Disk, h.offer.Total.GPU = int64(1000*p.intn(4)), int64(p.intn(3))
 		h.most = h.offer.Total
+		if p.chance(0.2) {
+			h.offer.Role = pick(p, "shop", "lab")
+		}
 	}
 	w.powers = p
 	return w
@@ -88,7 +96,9 @@ func (p *powers) request() cluster.Event {
 	w, st := p.w, p.w.store
 	name := w.users.name()
 	host := w.hosts[p.intn(len(w.hosts))].name
-	switch p.intn(10) {
+	switch p.intn(13) {
+	case 10, 11, 12:
+		return p.share(name)
 	case 0, 1, 2:
 		ids := sorted(st.deployments)
 		if len(ids) == 0 {
@@ -115,7 +125,7 @@ var hungry = []apps.ID{"/lab/train", "/lab/serve"}
 
 func (p *powers) spec(id apps.ID) *apps.App {
 	return &apps.App{
-		ID: id, Instances: p.intn(4), Network: apps.NetworkBridge, Env: map[string]string{"V": strconv.Itoa(p.w.users.next)},
+		ID: id, Instances: p.intn(7), AcceptedRoles: p.accepted(), Network: apps.NetworkBridge, Env: map[string]string{"V": strconv.Itoa(p.w.users.next)},
 		Needs:   apps.Resources{CPU: 50, Mem: 100, Disk: int64(300 * p.intn(3)), GPU: int64(p.intn(2))},
 		Upgrade: pick(p, upgrades...), Backoff: apps.Backoff{First: time.Second, Factor: 1.5, Max: 10 * time.Second},
 		Unreachable: apps.Unreachable{InactiveAfter: pick(p, 0, 5*time.Second), ExpungeAfter: pick(p, 0, 20*time.Second)},
@@ -141,7 +151,9 @@ func (p *powers) leapClock() {
 func (p *powers) changeHost() {
 	h := p.w.hosts[p.intn(len(p.w.hosts))]
 	total := &h.offer.Total
-	switch p.intn(6) {
+	switch p.intn(7) {
+	case 6: // it is told to its next agent
+		h.offer.Role = pick(p, "", "", "shop", "lab")
 	case 0:
 		total.CPU = int64(200 + 200*p.intn(8))
 	case 1:

@@ -74,6 +74,7 @@ func (r *Result) add(o Result) {
 	r.Terms += o.Terms
 	r.Ended += o.Ended
 	r.Runs += o.Runs
+	r.Preempted += o.Preempted
 }
 
 // stories are histories in which a bug showed that is mended, or that had to be planted

@@ -35,6 +35,8 @@ type store struct {
 	cluster, serial, seq uint64
 	apps                 map[apps.ID]*apps.App
 	versions             map[apps.ID][]*apps.App // oldest first
+	roles                map[string]apps.Role    // that were set
+	settings             apps.Settings
 	groups               map[apps.ID]*apps.Group
 	groupWrites          map[apps.ID]apps.Version // the last version of each that was committed, for ever
 	instances            map[string]*apps.Instance
@@ -60,7 +62,7 @@ func newStore(w *World) *store {
 		instances: map[string]*apps.Instance{}, byApp: map[apps.ID]map[string]*apps.Instance{}, byHost: map[string]map[string]*apps.Instance{},
 		finished: map[string]bool{}, dead: map[string]bool{}, made: map[string]time.Duration{}, deployments: map[string]*apps.Deployment{}, hosts: map[string]apps.Host{}, claims: map[string]apps.Claim{},
 		jobs: map[apps.JobID]*apps.Job{}, jobRuns: map[string]apps.Run{}, slots: map[slotKey]string{}, over: map[string]bool{},
-		writes: map[apps.ID][]apps.Version{}, groups: map[apps.ID]*apps.Group{}, groupWrites: map[apps.ID]apps.Version{},
+		writes: map[apps.ID][]apps.Version{}, roles: map[string]apps.Role{}, groups: map[apps.ID]*apps.Group{}, groupWrites: map[apps.ID]apps.Version{},
 	}
 }
 
@@ -130,7 +132,8 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 	if j.worry != "" {
 		w.fail("%s", j.worry)
 	}
-	before := st.judgeChanges(c)
+	before, preempted := st.judgeChanges(c), st.preempted(&c)
+	st.applyShares(&c)
 	st.judgePaused(&c)
 	for _, id := range c.GoneApps {
 		delete(st.apps, id)
@@ -202,6 +205,7 @@ func (st *store) apply(epoch uint64, c cluster.Changes, j judgement) {
 		st.seq++
 	}
 	st.judge(c, before)
+	st.judgePreempted(preempted)
 	st.judgeBrake(&c, &before, &j)
 }
 
@@ -325,6 +329,7 @@ func (st *store) load() cluster.Stored {
 		out.Claims = append(out.Claims, st.claims[id])
 	}
 	st.storedJobs(&out)
+	st.storedShares(&out)
 	if st.w.plan.viaJSON {
 		out = viaJSON(out)
 	}

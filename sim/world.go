@@ -63,6 +63,8 @@ type Result struct {
 	Terms int           // leaders
 	Ended int           // deployments
 	Runs  int           // of jobs, that ended
+
+	Preempted int // instances that gave way
 }
 
 // A Violation is a promise that was broken.

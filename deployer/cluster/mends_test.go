@@ -233,3 +233,23 @@ func TestWhoWasJustLetGoDoesNotCountAsReady(t *testing.T) {
 		t.Fatalf("three of three must stay ready, %d are", ready)
 	}
 }
+
+// An app that a deployment removed and that was made anew, while the deployment is still
+// at others, is not held by it: nor does a new leader believe that.
+func TestAnAppThatWasMadeAnewIsNotHeldByWhoRemovedIt(t *testing.T) {
+	spec, d := web(1), apps.Deployment{
+		ID: "d1", Version: 1000, State: apps.DeploymentRunning, Old: map[apps.ID]*apps.App{"/shop/web": web(1), "/shop/db": nil},
+		Steps: []apps.Step{{Actions: []apps.Action{{Kind: apps.StopApplication, App: "/shop/web"}, {Kind: apps.ScaleApplication, App: "/shop/db"}}}},
+	}
+	db := *web(1)
+	db.ID, db.Version, db.ConfigAt, db.Ports = "/shop/db", 1000, 1000, nil
+	spec.Version, spec.ConfigAt = 2000, 2000
+	w := &world{t: t, hosts: map[string]*fakeHost{}, now: noon, s: New(Stored{Cluster: 7, Apps: []*apps.App{spec, &db}, Deployments: []apps.Deployment{d}}, 2, noon)}
+
+	if r := w.put(web(2)); r.Err != nil {
+		t.Errorf("it was made anew after the deployment removed it, but: %v", r.Err)
+	}
+	if w.s.apps["/shop/db"].holder == nil {
+		t.Error("the other app of the deployment is not held any more")
+	}
+}

@@ -236,7 +236,8 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 		s.order = append(s.order, dep)
 		s.looked[d.ID] = dep
 		for id := range d.Old {
-			if a := s.apps[id]; a != nil {
+			// One that it removed and that was made anew since has another version.
+			if a := s.apps[id]; a != nil && a.spec.Version == d.Version {
 				a.holder = dep
 			}
 		}
