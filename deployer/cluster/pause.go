@@ -9,7 +9,8 @@ const (
 
 // Pause holds a running deployment where it is, or, not On, lets it go on. What a
 // paused one is at neither grows nor shrinks: instances that fail are replaced by ones
-// of the same configuration, so that what served goes on serving.
+// of the same configuration, so that what served goes on serving. So are those on a host
+// that is drained: who empties a host means every app, and a pause is about versions.
 type Pause struct {
 	Request string
 	ID      string
@@ -60,14 +61,14 @@ func (s *State) freeze(d *deployment) map[apps.ID]apps.Frozen {
 		if spec, action := s.inForce(a); spec == nil || action == "" {
 			continue // it has not come to it, or is done with it
 		}
-		frozen[id] = s.frozen(a)
+		frozen[id] = s.frozen(a.instances, a)
 	}
 	return frozen
 }
 
-// frozen is how many instances of its new and of older configurations an app has.
-func (s *State) frozen(a *app) (f apps.Frozen) {
-	for _, in := range a.instances {
+// frozen is how many of those instances are of the app's new and of older configurations.
+func (s *State) frozen(of []*instance, a *app) (f apps.Frozen) {
+	for _, in := range of {
 		switch {
 		case in.State >= apps.Draining, s.inactive(in):
 		case a.spec.Current(in.Version):
@@ -89,14 +90,25 @@ func (s *State) hold(a *app) (ok bool) {
 	if !ok {
 		return false
 	}
-	have, room := s.frozen(a), want.Current+want.Old
-	if spec, action := s.inForce(a); action == apps.RestartApplication { // who goes still counts
-		room = spec.LiveMax() - s.count(a, spec, action).live()
+	spec, action := s.inForce(a)
+	c, room := s.count(a, spec, action), want.Current+want.Old
+	var moving, staying []*instance
+	for _, in := range a.instances {
+		if in.State < apps.Draining && s.drained(in) {
+			moving = append(moving, in)
+		} else {
+			staying = append(staying, in)
+		}
 	}
+	if action == apps.RestartApplication || len(moving) > 0 || c.moving { // who goes still counts
+		room = spec.LiveMax() - c.live()
+	}
+	have := s.frozen(staying, a)
 	n := min(want.Current-have.Current, room)
 	s.launch(a, a.spec, n)
 	if old := a.holder.Old[a.spec.ID]; old != nil {
 		s.launch(a, old, min(want.Old-have.Old, room-max(n, 0)))
 	}
+	s.empty(moving, spec, c.ready)
 	return true
 }

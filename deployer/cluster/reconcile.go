@@ -167,7 +167,12 @@ func (s *State) roll(a *app, spec *apps.App, c census) {
 			ready--
 		}
 	}
-	for _, in := range victims(c.old, nil, spec.KillOldest) {
+	s.empty(c.old, spec, ready)
+}
+
+// empty lets those instances go, as long as enough of the ready ones are left.
+func (s *State) empty(old []*instance, spec *apps.App, ready int) {
+	for _, in := range victims(old, nil, spec.KillOldest) {
 		if in.Ready && !in.Unreachable {
 			if ready-1 < spec.HealthyMin() {
 				continue
