@@ -57,7 +57,7 @@ var mutants = []mutant{
 	{"a failed deployment tries on", "deployer/cluster/fail.go", "if d.Failures[action.App] >= max(failuresMax, a.spec.Instances/10) {", "if false {"},
 	{"a paused deployment goes on", "deployer/cluster/plan.go", "\tif d.Paused {\n\t\treturn false", "\tif false {\n\t\treturn false"},
 	{"a paused deployment has no patience when it is resumed", "deployer/cluster/pause.go", "\t\t\t\t\ts.atApp(a, s.now.Add(roomPatience))\n", ""},
-	{"a paused deployment replaces beyond the maximum", "deployer/cluster/pause.go", "room = spec.LiveMax() - s.count(a, spec, action).live()", "_ = spec"},
+	{"a paused deployment replaces beyond the maximum", "deployer/cluster/pause.go", "room = spec.LiveMax() - c.live()", "_ = c"},
 	{"data goes with any end", "deployer/cluster/claims.go", "case c.Wipe, !c.Made && in.Host != \"\":", "case c.Wipe, in.Host != \"\":"},
 	{"volumes that somebody has are wiped", "deployer/cluster/claims.go", "if in := s.holder(c); in != nil {\n\t\t\ts.refuse", "if in := s.holder(c); false {\n\t\t\t_ = in\n\t\t\ts.refuse"},
 	{"the minimum is rounded down", "apps/app.go", "least := int(math.Ceil(float64(a.Instances)*a.Upgrade.HealthyMin - 1e-9))", "least := int(math.Floor(float64(a.Instances)*a.Upgrade.HealthyMin + 1e-9))"},
