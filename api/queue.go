@@ -23,6 +23,7 @@ func (d *door) getQueue(w http.ResponseWriter, r *http.Request) error {
 	}
 	offers := slices.Contains(r.URL.Query()["embed"], "lastUnusedOffers")
 	out := wire.Queue{Queue: []wire.QueueItem{}}
+	left := map[string]*spare{}
 	for _, wait := range v.Waits() {
 		app, ok := v.Spec(wait.App)
 		if !ok || wait.Waiting == 0 {
@@ -30,7 +31,7 @@ func (d *door) getQueue(w http.ResponseWriter, r *http.Request) error {
 		}
 		item := v.queued(app, wait)
 		if offers {
-			item.LastUnusedOffers = []wire.UnusedOffer{} // reasons are kept by number, not host by host
+			item.LastUnusedOffers = v.unusedOffers(wait, left)
 		}
 		out.Queue = append(out.Queue, item)
 	}
@@ -75,11 +76,7 @@ func refused(wait cluster.Wait) (n int) {
 func rejects(wait cluster.Wait) []wire.RejectReason {
 	declined := map[string]int{}
 	for _, reason := range wait.Reasons {
-		name := reason.Reason
-		if !slices.Contains(funnel, name) {
-			name = "DeclinedScarceResources"
-		}
-		declined[name] += reason.Hosts
+		declined[marathonReason(reason.Reason)] += reason.Hosts
 	}
 	left := refused(wait)
 	list := make([]wire.RejectReason, len(funnel))

@@ -237,9 +237,40 @@ type RejectReason struct {
 
 // An UnusedOffer is a host that was considered and not taken.
 type UnusedOffer struct {
-	Offer     json.RawMessage `json:"offer"`
-	Reason    []string        `json:"reason"`
-	Timestamp string          `json:"timestamp"`
+	Offer     Offer    `json:"offer"`
+	Reason    []string `json:"reason"`
+	Timestamp string   `json:"timestamp"`
+}
+
+// An Offer is what a host has left to give.
+type Offer struct {
+	ID         string           `json:"id"`
+	Hostname   string           `json:"hostname"`
+	AgentID    string           `json:"agentId"`
+	Resources  []OfferResource  `json:"resources"`
+	Attributes []OfferAttribute `json:"attributes"`
+}
+
+// An OfferResource has an amount or, for ports, ranges.
+type OfferResource struct {
+	Name   string      `json:"name"`
+	Role   string      `json:"role"`
+	Scalar *float64    `json:"scalar,omitzero"`
+	Ranges []PortRange `json:"ranges,omitzero"`
+}
+
+// An OfferAttribute has one of Mesos' three kinds of value.
+type OfferAttribute struct {
+	Name   string      `json:"name"`
+	Text   *string     `json:"text,omitzero"`
+	Scalar *float64    `json:"scalar,omitzero"`
+	Ranges []PortRange `json:"ranges,omitzero"`
+}
+
+// A PortRange has both its ends.
+type PortRange struct {
+	Begin int64 `json:"begin"`
+	End   int64 `json:"end"`
 }
 
 // An Info is the answer to GET /v2/info. Clients refuse keys that Marathon does

@@ -248,4 +248,5 @@ type WaitReason struct {
 	Reason string // Marathon's word: InsufficientCpus, UnfulfilledConstraint, …
 	Text   string // for people: "too little memory (needs 512 MiB, most free 300)"
 	Hosts  int
+	Names  []string // of the first of them, in order; at most placement.NamesMax
 }

@@ -80,7 +80,7 @@ func (s *State) tellWaits() {
 		if w.Waiting += a.more; w.Waiting > 0 {
 			w.Hosts, w.Hint = a.refusal.Hosts, a.refusal.Hint
 			for _, reason := range a.refusal.Reasons {
-				w.Reasons = append(w.Reasons, WaitReason{Reason: reason.Code, Text: reason.Text, Hosts: reason.Hosts})
+				w.Reasons = append(w.Reasons, WaitReason{Reason: reason.Code, Text: reason.Text, Hosts: reason.Hosts, Names: reason.Names})
 			}
 		} else {
 			a.refusal = placement.Refusal{}

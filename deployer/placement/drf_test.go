@@ -215,7 +215,7 @@ func TestALimitIsNeverExceeded(t *testing.T) {
 		t.Fatalf("want two placed and a refusal, got %v and %v", placed, refused)
 	}
 	want := Refusal{App: "/a/app", Hosts: 1, Hint: "raise the limit of cpus of role a",
-		Reasons: []Reason{{Code: UnfulfilledRole, Text: "limit of role a reached (2.5 cpus, of which it holds 2 cpus and needs 1 cpus more)", Hosts: 1}}}
+		Reasons: []Reason{{Code: UnfulfilledRole, Text: "limit of role a reached (2.5 cpus, of which it holds 2 cpus and needs 1 cpus more)", Hosts: 1, Names: []string{"h1"}}}}
 	if diff := cmp.Diff(want, refused[0]) + cmp.Diff(want.Reasons, b.Explain(app).Reasons); diff != "" {
 		t.Error(diff)
 	}

@@ -36,7 +36,7 @@ func (b *Board) explain(app *apps.App, role *roleBook) Refusal {
 	c := b.peek(app)
 	needs := vectorOf(app.Needs)
 	if i := role.above(&needs); i >= 0 {
-		return Refusal{App: app.ID, Config: app.ConfigAt, Hosts: b.Hosts(), Reasons: []Reason{{Code: UnfulfilledRole, Text: role.aboveText(i, &needs), Hosts: b.Hosts()}}}
+		return Refusal{App: app.ID, Config: app.ConfigAt, Hosts: b.Hosts(), Reasons: []Reason{{Code: UnfulfilledRole, Text: role.aboveText(i, &needs), Hosts: b.Hosts(), Names: b.someNames("")}}}
 	}
 	out := Refusal{App: app.ID, Config: app.ConfigAt}
 	ask := b.survey(app, c)
@@ -63,7 +63,7 @@ func (b *Board) explain(app *apps.App, role *roleBook) Refusal {
 			}
 			last, at = why, i
 		}
-		out.Reasons[at].Hosts++
+		out.Reasons[at].add(h.Host.Name)
 		most[at] = max(most[at], free)
 	}
 	for i := range out.Reasons {
@@ -72,6 +72,26 @@ func (b *Board) explain(app *apps.App, role *roleBook) Refusal {
 	}
 	slices.SortStableFunc(out.Reasons, func(a, b Reason) int { return cmp.Compare(b.Hosts, a.Hosts) })
 	return out
+}
+
+// add counts one more host.
+func (r *Reason) add(name string) {
+	if r.Hosts++; len(r.Names) < NamesMax {
+		r.Names = append(r.Names, name)
+	}
+}
+
+// someNames is the first hosts but one.
+func (b *Board) someNames(but string) (names []string) {
+	for _, h := range b.inOrder() {
+		if len(names) == NamesMax {
+			break
+		}
+		if h.known && h.Host.Name != but {
+			names = append(names, h.Host.Name)
+		}
+	}
+	return names
 }
 
 // lacking says what there is too little of, for people; most is what the host with

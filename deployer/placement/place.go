@@ -44,7 +44,11 @@ type Reason struct {
 	Code  string // Marathon's reject reason
 	Text  string // for people
 	Hosts int
+	Names []string // of the first of them, in order; at most NamesMax
 }
+
+// NamesMax is how many hosts a reason names.
+const NamesMax = 8
 
 // Place serves asks until none fits: always the role with the smallest share first,
 // and of it the app with the smallest share; when its next ask fits nowhere that one is

@@ -31,7 +31,7 @@ func (b *Board) PlaceOn(name string, ask Ask, kept Hold) (Allocation, *Refusal) 
 			b.Hold(Hold{App: ask.App, Host: name, Role: ask.Role, Needs: ask.App.Needs, Ports: ports})
 			return Allocation{Instance: ask.Instance, Host: name, Addr: h.Host.Addr, Ports: ports}, nil
 		}
-		reason = Reason{Code: why.code, Text: lacking(&free, why.code, why.text(&free), most), Hosts: 1}
+		reason = Reason{Code: why.code, Text: lacking(&free, why.code, why.text(&free), most), Hosts: 1, Names: []string{name}}
 	}
 	reason.Text += " (" + name + ", where its volumes are)"
 	refusal := &Refusal{App: ask.App.ID, Config: ask.App.ConfigAt, Reasons: []Reason{reason}, Hosts: 1}
@@ -41,7 +41,7 @@ func (b *Board) PlaceOn(name string, ask Ask, kept Hold) (Allocation, *Refusal) 
 	}
 	if others > 0 {
 		refusal.Hosts += others
-		refusal.Reasons = append(refusal.Reasons, Reason{Code: NoCorrespondingReservation, Text: fmt.Sprintf("not %s, where its volumes are", name), Hosts: others})
+		refusal.Reasons = append(refusal.Reasons, Reason{Code: NoCorrespondingReservation, Text: fmt.Sprintf("not %s, where its volumes are", name), Hosts: others, Names: b.someNames(name)})
 	}
 	return Allocation{}, refusal
 }
