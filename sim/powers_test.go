@@ -12,7 +12,7 @@ var powerSeeds = flag.Int("powerseeds", 60, "how many histories with powers Test
 func TestPowers(t *testing.T) {
 	sum := livesWith(t, "powers", *powerSeeds, NewWithPowers, LiveWithPowers)
 	t.Logf("%d deployments ended, %d instances gave way", sum.Ended, sum.Preempted)
-	if sum.Ended == 0 || sum.Preempted == 0 {
+	if *seed == 0 && (sum.Ended == 0 || sum.Preempted == 0) {
 		t.Error("no deployment ever ended, or nobody ever gave way")
 	}
 }

@@ -71,6 +71,8 @@ func (s *State) moveOn(a *app, spec *apps.App, c census) {
 	slices.SortFunc(movers, inTurn)
 	for _, in := range movers {
 		switch {
+		case in.next != nil && s.serving(in.next) && s.count(a, spec, "").ready < spec.HealthyMin():
+			s.stay(in, "others of its app are not ready") // the successor stands in for one of those
 		case in.next != nil && s.serving(in.next):
 			s.leave(in, "moved to host "+in.MoveTo+", which has more room")
 		case in.next == nil && c.ready >= spec.Instances && c.live() < spec.LiveMax() && !a.until.After(s.now):

@@ -38,6 +38,7 @@ var mutants = []mutant{
 	{"a deployment holds what it removed", "deployer/cluster/state.go", "a != nil && a.spec.Version == d.Version {", "a != nil {"},
 	{"a paused app keeps a drained host", "deployer/cluster/pause.go", "s.empty(moving, spec, c.ready)", "_ = moving"},
 	{"a paused app is moved to its new version", "deployer/cluster/pause.go", "s.launch(a, old, min(want.Old", "s.launch(a, a.spec, min(want.Old"},
+	{"an instance moves away while others are ill", "deployer/cluster/moves.go", "s.count(a, spec, \"\").ready < spec.HealthyMin():", "false:"},
 	{"nobody is told of the brake", "deployer/cluster/report.go", "s.tell(apps.Notice{Type: noticeBrake, Message: message})", "_ = message"},
 	{"the brake does not keep from replacing", "deployer/cluster/report.go", "u.Disabled || s.braked ||", "u.Disabled ||"},
 	{"hosts that join do not lift the brake", "deployer/cluster/report.go", "\t\ts.brake() // those that are lost", "\t\t// those that are lost"},
