@@ -17,9 +17,9 @@
 // put, scale, restart, delete, kill, cancel and force apps and groups with dependencies,
 // constraints and checks, and drain, cordon and forget hosts. NewWithJobs has jobs beside
 // them, NewWithVolumes apps that keep data, NewWithManyHosts a hundred hosts, and
-// NewWithPowers operators who pause deployments and rebalance, clocks that leap, hosts
-// that change what they have and are, disks and GPUs, and leaders that are deposed
-// between a commit and its first word. NewWithGroups has users who make, change and delete
+// NewWithPowers operators who pause deployments, rebalance, and divide the cluster among
+// roles, with guarantees and preemption, clocks that leap, hosts that change what they
+// have and are, disks and GPUs, and leaders that are deposed between a commit and its first word. NewWithGroups has users who make, change and delete
 // groups, empty ones too. What is added rolls dice of its own or none, so
 // that a seed of New stays the history it was.
 //
