@@ -161,3 +161,28 @@ func TestWhoMakesWayForAGuarantee(t *testing.T) {
 		t.Fatal("nobody made way")
 	}
 }
+
+// However many it takes, at most ten give way in one step: what follows from that shows
+// before the next do.
+func TestFewGiveWayAtOnce(t *testing.T) {
+	w := newWorld(t, "h1") // four cores
+	w.step(SetSettings{Settings: apps.Settings{Preemption: true}}, SetRole{Role: apps.Role{Name: "poor", Guarantee: apps.Resources{CPU: 1600}}})
+	hog := web(40)
+	hog.ID, hog.Ports, hog.Upgrade = "/rich/web", nil, apps.Upgrade{}
+	w.put(hog)
+	w.settle()
+	dear := web(4)
+	dear.ID, dear.Ports, dear.Needs.CPU = "/poor/web", nil, 400 // four have to make way for each
+
+	w.put(dear)
+
+	gone := 0
+	for in := range w.s.instances.all() {
+		if in.Preempted {
+			gone++
+		}
+	}
+	if gone == 0 || gone > preemptedMax {
+		t.Errorf("16 would have to give way, and %d do in one step; want some, at most %d", gone, preemptedMax)
+	}
+}
