@@ -65,6 +65,11 @@ func (s *State) preempt(refused []placement.Refusal) bool {
 				try.Release(in.hold())
 			}
 		}
+		for _, h := range s.hosts {
+			for _, room := range h.withheld {
+				try.Release(room)
+			}
+		}
 		p.search(waiting)
 		victims = p.victims
 	})
@@ -75,6 +80,27 @@ func (s *State) preempt(refused []placement.Refusal) bool {
 		s.leave(v.in, why)
 	}
 	return len(victims) > 0
+}
+
+// giveBack gives the room of an instance to whoever is next. Where several make way on one
+// host, it is kept until the last of them is gone: before that it is too little for the
+// one it is for, and others would take it, whose turn to make way would come next.
+func (s *State) giveBack(h *host, in *instance) {
+	var more bool
+	if in.Preempted || len(h.withheld) > 0 {
+		more = slices.ContainsFunc(h.runs, func(o *instance) bool { return o.Preempted && o.State >= apps.Draining })
+	}
+	switch {
+	case in.Preempted && more:
+		h.withheld = append(h.withheld, in.hold())
+		return
+	case len(h.withheld) > 0 && !more:
+		for _, room := range h.withheld {
+			s.board.Release(room)
+		}
+		h.withheld = nil
+	}
+	s.board.Release(in.hold())
 }
 
 // owed is who waits within the guarantee of its role, as that is now, in the order of

@@ -2,7 +2,9 @@ package cluster
 
 import (
 	"fmt"
+	"maps"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -185,4 +187,68 @@ func TestFewGiveWayAtOnce(t *testing.T) {
 	if gone == 0 || gone > preemptedMax {
 		t.Errorf("16 would have to give way, and %d do in one step; want some, at most %d", gone, preemptedMax)
 	}
+}
+
+// Two make way for one that is as large as both, and end one after the other: what the
+// first leaves is not for those who would have to make way next.
+func TestRoomThatIsMadeIsKeptForWhomItIsMade(t *testing.T) {
+	w := newWorld(t, "h1") // four cores
+	w.step(SetSettings{Settings: apps.Settings{Preemption: true}}, SetRole{Role: apps.Role{Name: "poor", Guarantee: apps.Resources{CPU: 2000}}})
+	hog := web(4)
+	hog.ID, hog.Ports, hog.Upgrade, hog.Needs.CPU = "/rich/web", nil, apps.Upgrade{}, 1000
+	w.put(hog)
+	w.settle()
+	w.now = w.now.Add(time.Second)
+	dear := web(1)
+	dear.ID, dear.Ports, dear.Needs.CPU = "/poor/web", nil, 2000
+	h := w.hosts["h1"]
+	before := maps.Clone(h.runs)
+
+	w.put(dear)
+	for len(h.runs) == 4 { // the balancer has to know first
+		w.turns(1)
+	}
+	var going []string // the agent lets one after the other end
+	for id := range before {
+		if _, stays := h.runs[id]; !stays {
+			going = append(going, id)
+		}
+	}
+	if len(going) != 2 {
+		t.Fatalf("%v make way, want two", going)
+	}
+	for range 3 {
+		w.now = w.now.Add(100 * time.Millisecond)
+		h.runs[going[1]] = before[going[1]] // stopping it takes long
+		w.report("h1")
+	}
+
+	if got := w.on("h1"); got["/rich/web"] != 3 || got["/poor/web"] != 0 {
+		t.Fatalf("one of two is gone, and there are %v", got)
+	}
+	delete(h.runs, going[1])
+	w.turns(3)
+	if got := w.on("h1"); got["/rich/web"] != 2 || got["/poor/web"] != 1 {
+		t.Fatalf("both are gone, and there are %v", got)
+	}
+	preempted := 0
+	for _, fx := range w.all {
+		for _, f := range fx.Save.Finished {
+			if f.End == apps.EndPreempted {
+				preempted++
+			}
+		}
+	}
+	if preempted != 2 {
+		t.Errorf("%d made way, want two", preempted)
+	}
+}
+
+// on is how many instances of each app the host's books name.
+func (w *world) on(host string) map[apps.ID]int {
+	n := map[apps.ID]int{}
+	for _, in := range w.s.hosts[host].runs {
+		n[in.App]++
+	}
+	return n
 }

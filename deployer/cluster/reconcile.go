@@ -375,7 +375,7 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 	if in.Host != "" {
 		h := s.hosts[in.Host]
 		h.drop(in)
-		s.board.Release(in.hold())
+		s.giveBack(h, in)
 		if rev := s.move(h); h.Lost {
 			h.fence = rev
 		}

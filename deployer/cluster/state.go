@@ -169,10 +169,11 @@ type host struct {
 	// fence is the revision that the host must have taken over before it gets anything
 	// new; 0: none. What was released without its word might run there again: an old
 	// letter that comes late could start it until a newer one is there.
-	fence   uint64
-	closed  string    // as last offered to the board
-	offered bool      // it was
-	due     time.Time // its earliest date; zero: none
+	fence    uint64
+	withheld []placement.Hold // room of those who made way, which is kept for whom they did
+	closed   string           // as last offered to the board
+	offered  bool             // it was
+	due      time.Time        // its earliest date; zero: none
 }
 
 type balancer struct {
@@ -497,6 +498,9 @@ func (s *State) Check() error {
 		if c.booked {
 			holds = append(holds, c.hold())
 		}
+	}
+	for _, h := range s.hosts {
+		holds = append(holds, h.withheld...)
 	}
 	if err := cmp.Or(s.checkClaims(), s.checkMoves()); err != nil {
 		return err

@@ -16,7 +16,7 @@ type Ask struct {
 	// More: there will be more asks of the app after its last one, so that nobody can be
 	// served after that one in this round.
 	More bool
-	Told     bool // should it be refused: its reasons are known well enough, and need not be worked out
+	Told bool // should it be refused: its reasons are known well enough, and need not be worked out
 }
 
 // An Allocation is the answer to an ask. It is booked already.
