@@ -565,6 +565,18 @@ func TestASignOfLifeComesEverySecond(t *testing.T) {
 	}
 }
 
+// Where time is not measured by a clock that only runs forwards, silence must not last as
+// long as the clock was put back.
+func TestAClockThatWasPutBackDoesNotSilenceTheHost(t *testing.T) {
+	h := runningHost(t, web, "w1")
+
+	fx, wake := h.Step(at(-time.Minute), nil)
+
+	if fx.Report == nil || !wake.Equal(at(time.Second-time.Minute)) {
+		t.Fatalf("want a sign of life now and in a second, got %+v and %v", fx.Report, wake.Sub(noon))
+	}
+}
+
 func TestWhatTheHostIsTravels(t *testing.T) {
 	h := runningHost(t, web, "w1")
 	bigger := apps.Host{Addr: "127.0.0.1", Total: apps.Resources{CPU: 8000}, Engine: "29.0"}

@@ -22,7 +22,7 @@ func (h *Host) speak(now time.Time, fx *Effects) {
 		return
 	}
 	full := h.news || h.answer || h.evidenceDue(now)
-	if !full && now.Before(h.spoke.Add(beatEvery)) {
+	if early := now.Before(h.spoke.Add(beatEvery)) && !now.Before(h.spoke); early && !full { // or the clock was put back
 		return
 	}
 	if h.news {

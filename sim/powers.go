@@ -25,7 +25,12 @@ type powers struct {
 	leaps  time.Duration // mean pause between two leaps
 	change time.Duration // between two hosts that change; 0: none does
 	coups  float64       // commits after which another may lead
+
+	ahead []leap // of servers' clocks, forwards
 }
+
+// A leap is by how much a clock was put forwards, and when.
+type leap struct{ at, by time.Duration }
 
 // NewWithPowers is the world of a seed with those powers, too.
 func NewWithPowers(seed uint64) *World {
@@ -138,6 +143,9 @@ func (p *powers) leapClock() {
 	if p.chance(0.5) {
 		s := w.servers[p.intn(len(w.servers))]
 		s.skew += by
+		if by > 0 {
+			p.ahead = append(p.ahead, leap{w.now, by})
+		}
 		w.tracef("%s: its clock leaps by %v", s.name, by)
 		return
 	}

@@ -86,7 +86,11 @@ func (t *term) judgeHosts(c *cluster.Changes) (worry string) {
 // for so long, or, a new one, has given it time to be heard (the freshness gate).
 func (t *term) judgeLost(name string) (worry string) {
 	w := t.s.w
-	h, err := t.word(name), w.hurry()
+	h, patience := t.word(name), hostSilence
+	if h.life == 0 {
+		patience = freshness
+	}
+	err := w.hurry(patience)
 	since := func(at time.Duration) time.Duration { return w.now - at + err }
 	if since(h.at) >= hostSilence || h.goodbye > 0 && since(h.goodbye) >= hostGoodbye || h.down > 0 && since(h.down) >= hostSilence {
 		return ""

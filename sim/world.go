@@ -207,13 +207,18 @@ func (w *World) tracef(format string, args ...any) {
 // by; after a longer one nobody is held to have been silent meanwhile.
 const asleep = 3 * time.Second
 
-// hurry is how much too early a leader's clock may make it, in a world where clocks
-// leap: a short leap is not known from time that went by.
-func (w *World) hurry() time.Duration {
-	if w.powers != nil && w.powers.leap > 0 {
-		return asleep
+// hurry is how much too early a leader's clock may make it that somebody was silent for
+// so long: short leaps are not known from time that went by.
+func (w *World) hurry(silence time.Duration) (early time.Duration) {
+	if w.powers == nil {
+		return 0
 	}
-	return 0
+	for _, l := range w.powers.ahead {
+		if w.now-l.at <= silence {
+			early += min(l.by, asleep)
+		}
+	}
+	return early
 }
 
 func (w *World) mix(x uint64) {
