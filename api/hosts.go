@@ -52,6 +52,8 @@ func host(h *apps.Host, used apps.Resources, instances int) wire.Host {
 	switch {
 	case h.Lost:
 		out.State = "lost"
+	case h.Silent:
+		out.State = "silent"
 	case h.Draining && instances == 0:
 		out.State = "drained"
 	case h.Draining:

@@ -17,6 +17,7 @@ type Host struct {
 
 	Cordoned bool      `json:"cordoned,omitempty"` // gets nothing new
 	Draining bool      `json:"draining,omitempty"` // what runs on it is moved away, within the apps' capacity rules
+	Silent   bool      `json:"silent,omitempty"`   // not heard for some beats: it gets nothing new; what runs there may run well
 	Lost     bool      `json:"lost,omitempty"`     // silent for too long, or its engine is away
 	Since    time.Time `json:"since,omitzero"`     // Lost or up since then
 	Message  string    `json:"message,omitempty"`

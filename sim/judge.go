@@ -171,6 +171,9 @@ func (st *store) judgeHost(name string, given apps.Resources) {
 			ports[p] = in.ID
 		}
 	}
+	if h.Silent && !h.Lost {
+		st.w.fail("host %s: %+v is given to it, though it is silent", name, given)
+	}
 	if !needed(held, given).Fits(h.Total) {
 		st.w.fail("host %s: %+v is given of %+v", name, held, h.Total)
 	}

@@ -12,10 +12,11 @@ import (
 
 // How long the core waits, as it promises.
 const (
-	hostSilence  = 5 * time.Second  // of a host that was heard
-	hostGoodbye  = 3 * time.Second  // of one whose agent said goodbye
-	freshness    = 10 * time.Second // of one that a new leader has not heard yet
-	reasonsSoon  = 10 * time.Second // until who waits has been told why
+	hostQuiet    = 2500 * time.Millisecond // of one that gets nothing new any more
+	hostSilence  = 5 * time.Second         // of a host that was heard
+	hostGoodbye  = 3 * time.Second         // of one whose agent said goodbye
+	freshness    = 10 * time.Second        // of one that a new leader has not heard yet
+	reasonsSoon  = 10 * time.Second        // until who waits has been told why
 	noticeBrakes = "pacer_mass_failure_brake"
 )
 
@@ -75,7 +76,13 @@ func (h *word) take(r *apps.Report, now time.Duration) {
 // judgeHosts looks at the hosts that a step counts as lost.
 func (t *term) judgeHosts(c *cluster.Changes) (worry string) {
 	for i := range c.Hosts {
-		if h := &c.Hosts[i]; h.Lost && !t.s.w.store.hosts[h.Name].Lost && worry == "" {
+		h := &c.Hosts[i]
+		if was := t.s.w.store.hosts[h.Name]; h.Silent && !was.Silent && worry == "" {
+			if unheard := t.s.w.now - t.word(h.Name).at + t.s.w.hurry(); unheard < hostQuiet {
+				worry = fmt.Sprintf("host %s is counted as silent, and was heard %v ago", h.Name, unheard)
+			}
+		}
+		if h.Lost && !t.s.w.store.hosts[h.Name].Lost && worry == "" {
 			worry = t.judgeLost(h.Name)
 		}
 	}

@@ -21,7 +21,7 @@ type Host struct {
 	Ports      string            `json:"ports"`
 	Attributes map[string]string `json:"attributes"`
 	Instances  int               `json:"instances"`
-	State      string            `json:"state"` // up, cordoned, draining, drained or lost
+	State      string            `json:"state"` // up, silent, cordoned, draining, drained or lost
 	Cordoned   bool              `json:"cordoned"`
 	Draining   bool              `json:"draining"` // what runs on it is moved away; drained once Instances is 0
 	Lost       bool              `json:"lost"`

@@ -136,7 +136,16 @@ func (r *agentsRun) launch(ctx context.Context) error {
 		return err
 	}
 	r.say("assigned to their hosts and acknowledged by all of them after %s, with %s of CPU of NATS and leader", short(time.Since(begun)), short(cpuSelf()-cpu))
-	if err := r.await(ctx, "the deployment ends", func() bool { return len(r.leader.view().Deployments()) == 0 }); err != nil {
+	led := true
+	err = r.await(ctx, "the deployment ends", func() bool {
+		v := r.leader.view()
+		led = v != nil
+		return !led || len(v.Deployments()) == 0
+	})
+	if !led {
+		return errors.New("the leader lost its lease")
+	}
+	if err != nil {
 		return err
 	}
 	r.say("all reported running, which is durable too, after %s, with %s of CPU", short(time.Since(begun)), short(cpuSelf()-cpu))
@@ -197,7 +206,7 @@ func (r *agentsRun) succeed(ctx context.Context) error {
 	return r.await(ctx, "every host has answered the new leader", func() bool { return r.leader.letters() >= r.size.hosts && r.leader.behind() == 0 })
 }
 
-// silence has hosts say nothing more, and waits until each is told to be lost.
+// silence has hosts say nothing more, and waits until each is told to be silent.
 func (r *agentsRun) silence(ctx context.Context) error {
 	if r.victims == 0 {
 		return nil
@@ -213,7 +222,7 @@ func (r *agentsRun) silence(ctx context.Context) error {
 	for len(took) < len(since) {
 		select {
 		case n, open := <-notices:
-			if at, silent := since[n.Host]; silent && n.Type == "pacer_host_lost" {
+			if at, silent := since[n.Host]; silent && n.Type == "pacer_host_silent" {
 				took = append(took, time.Since(at))
 			}
 			if !open {
@@ -223,7 +232,7 @@ func (r *agentsRun) silence(ctx context.Context) error {
 			return fmt.Errorf("%d silent hosts were not noticed within %v", len(since)-len(took), r.patience)
 		}
 	}
-	r.say("a host that falls silent is lost after %s", spread(took))
+	r.say("a host that falls silent is known to be, and gets nothing new, after %s", spread(took))
 	return nil
 }
 

@@ -12,6 +12,8 @@ import (
 // Types of notices that Marathon does not have; its clients do not get them.
 const (
 	noticeHostJoined = "pacer_host_joined"
+	noticeHostSilent = "pacer_host_silent"
+	noticeHostHeard  = "pacer_host_heard"
 	noticeHostLost   = "pacer_host_lost"
 	noticeHostFound  = "pacer_host_found"
 	noticeBrake      = "pacer_mass_failure_brake"

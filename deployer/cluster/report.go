@@ -19,7 +19,7 @@ func (s *State) foldReport(r apps.Report) {
 	if h == nil {
 		h = &host{Host: apps.Host{Name: r.Host.Name, Since: s.now}, claims: map[string]*claim{}}
 		s.hosts[r.Host.Name] = h
-		s.atHost(h, s.now.Add(hostSilence))
+		s.atHost(h, s.now.Add(hostQuiet))
 		if r.Applied.Epoch > 0 { // it was forgotten
 			h.fence = s.revision + 1
 		}
@@ -69,6 +69,8 @@ func (s *State) foldReport(r apps.Report) {
 // hear notes that the host is alive.
 func (s *State) hear(h *host) {
 	h.seen, h.goodbye = s.now, time.Time{}
+	s.heard(h)
+	s.atHost(h, s.now.Add(hostQuiet)) // a new leader looks at those it has not heard much later
 	if h.Lost && h.down.IsZero() {
 		s.found(h)
 	}
@@ -90,7 +92,7 @@ func (s *State) resend(h *host) {
 // describe takes over what the host is and has.
 func (s *State) describe(h *host, r apps.Report) {
 	next := r.Host
-	next.Cordoned, next.Draining, next.Lost, next.Since, next.Message = h.Cordoned, h.Draining, h.Lost, h.Since, h.Message
+	next.Cordoned, next.Draining, next.Silent, next.Lost, next.Since, next.Message = h.Cordoned, h.Draining, h.Silent, h.Lost, h.Since, h.Message
 	if r.Down != "" || r.Host.Total == (apps.Resources{}) { // it cannot say what it has, or not yet
 		next.Total, next.Engine = h.Total, h.Engine
 	}
@@ -278,10 +280,10 @@ func (s *State) listen(h *host) {
 		return
 	}
 	if deadline.After(s.read) {
-		s.atHost(h, deadline)
+		s.atHost(h, s.unheard(h, deadline))
 		return
 	}
-	h.Lost, h.Since, h.Message, h.fresh = true, s.now, why, false
+	h.Silent, h.Lost, h.Since, h.Message, h.fresh = false, true, s.now, why, false
 	s.lost++
 	s.saveHost(h)
 	s.offer(h)
@@ -306,7 +308,7 @@ func (s *State) found(h *host) {
 	s.lost--
 	s.saveHost(h)
 	s.tell(apps.Notice{Type: noticeHostFound, Host: h.Name})
-	s.atHost(h, s.now.Add(hostSilence))
+	s.atHost(h, s.now.Add(hostQuiet))
 	for _, in := range sortedRuns(h) {
 		if in.Unreachable {
 			in.Unreachable = false
@@ -411,6 +413,8 @@ func (s *State) offer(h *host) {
 	switch {
 	case h.Lost:
 		closed = "lost"
+	case h.Silent:
+		closed = "silent"
 	case h.Draining:
 		closed = "draining"
 	case h.Cordoned:

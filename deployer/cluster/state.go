@@ -14,16 +14,18 @@ import (
 // How long the core waits for others. A beat of agents and balancers comes every
 // second.
 const (
-	hostSilence     = 5 * time.Second        // then a host is lost
-	hostGoodbye     = 3 * time.Second        // the same, after its agent said goodbye: it may only restart
-	engineSilence   = 5 * time.Second        // then a host whose engine cannot be driven is lost
-	balancerSilence = 5 * time.Second        // then a balancer is not waited for
-	freshness       = 10 * time.Second       // a new leader waits so long for hosts it knows
-	firstHearing    = 3 * time.Second        // a new leader lets nothing finish draining before
-	drainMax        = 30 * time.Second       // for requests in flight, once no balancer sends new ones
-	resendPause     = 500 * time.Millisecond // between two equal letters
-	asleep          = 3 * time.Second        // a longer pause between steps was ours, not the hosts'
-	steady          = 10 * time.Second       // ready for so long: its death is not a failure to start
+	hostQuiet       = 2500 * time.Millisecond // then a host gets nothing new: two beats are missing
+	hostSilence     = 5 * time.Second         // then a host is lost
+	hostGoodbye     = 3 * time.Second         // the same, after its agent said goodbye: it may only restart
+	engineSilence   = 5 * time.Second         // then a host whose engine cannot be driven is lost
+	balancerSilence = 5 * time.Second         // then a balancer is not waited for
+	freshness       = 10 * time.Second        // a new leader waits so long for hosts it knows
+	firstHearing    = 3 * time.Second         // a new leader lets nothing finish draining before
+	drainMax        = 30 * time.Second        // for requests in flight, once no balancer sends new ones
+	resendPause     = 500 * time.Millisecond  // between two equal letters
+	drowsy          = 1500 * time.Millisecond // a pause between steps after which hosts are given as long to be heard
+	asleep          = 3 * time.Second         // a longer pause between steps was ours, not the hosts'
+	steady          = 10 * time.Second        // ready for so long: its death is not a failure to start
 )
 
 // State is all the deployer knows. Make one with New; one goroutine owns it.
@@ -34,6 +36,7 @@ type State struct {
 	seq      uint64 // of the last notice
 	revision uint64 // of the last letter
 	began    time.Time
+	awake    time.Time // since when no two steps were further apart than drowsy
 
 	deploymentsMax int // running at once
 	rations
@@ -330,6 +333,9 @@ func (s *State) begin(now time.Time, fx *Effects) {
 		for _, b := range s.balancers {
 			b.seen = b.seen.Add(gap)
 		}
+	}
+	if now.Sub(s.now) > drowsy {
+		s.awake = now
 	}
 	s.now, s.fx = now, fx
 	if s.advanced == nil {

@@ -613,6 +613,8 @@ func (st *story) store(c *Changes) {
 		} else if st.stored.Hosts[i].Lost != h.Lost {
 			word := map[bool]string{true: "lost   host %s: %s", false: "found  host %s%s"}[h.Lost]
 			st.note(word, h.Name, h.Message)
+		} else if st.stored.Hosts[i].Silent != h.Silent {
+			st.note(map[bool]string{true: "silent host %s", false: "heard  host %s"}[h.Silent], h.Name)
 		}
 		if i >= 0 {
 			st.stored.Hosts = slices.Clone(st.stored.Hosts)
