@@ -78,7 +78,7 @@ func (t *term) judgeHosts(c *cluster.Changes) (worry string) {
 	for i := range c.Hosts {
 		h := &c.Hosts[i]
 		if was := t.s.w.store.hosts[h.Name]; h.Silent && !was.Silent && worry == "" {
-			if unheard := t.s.w.now - t.word(h.Name).at + t.s.w.hurry(); unheard < hostQuiet {
+			if unheard := t.s.w.now - t.word(h.Name).at + t.s.w.hurry(freshness); unheard < hostQuiet {
 				worry = fmt.Sprintf("host %s is counted as silent, and was heard %v ago", h.Name, unheard)
 			}
 		}
