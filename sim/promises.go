@@ -2,6 +2,7 @@ package sim
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -243,7 +244,7 @@ func (t *term) judgeReason(id apps.ID, instance string, now time.Time) {
 	}
 	switch {
 	case wait.Waiting == 0:
-	case wait.Until.Add(reasonsSoon).After(now):
+	case wait.Until.Add(reasonsSoon + t.s.w.leapt(reasonsSoon, math.MaxInt64)).After(now):
 		return
 	case wait.Placing > 0 && !t.wake.After(now): // the leader is at it
 		return

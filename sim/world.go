@@ -209,16 +209,20 @@ const asleep = 3 * time.Second
 
 // hurry is how much too early a leader's clock may make it that somebody was silent for
 // so long: short leaps are not known from time that went by.
-func (w *World) hurry(silence time.Duration) (early time.Duration) {
+func (w *World) hurry(silence time.Duration) time.Duration { return w.leapt(silence, asleep) }
+
+// leapt is by how much servers' clocks were put forwards in the last while, counting no
+// more than most of each leap.
+func (w *World) leapt(while, most time.Duration) (sum time.Duration) {
 	if w.powers == nil {
 		return 0
 	}
 	for _, l := range w.powers.ahead {
-		if w.now-l.at <= silence {
-			early += min(l.by, asleep)
+		if w.now-l.at <= while {
+			sum += min(l.by, most)
 		}
 	}
-	return early
+	return sum
 }
 
 func (w *World) mix(x uint64) {
