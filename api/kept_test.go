@@ -39,8 +39,10 @@ func (q *quietCluster) SendAssign(a apps.Assignment) error {
 	return nil
 }
 
-func (q *quietCluster) SendService(apps.Service) error { return nil }
-func (q *quietCluster) SendRoster(apps.Roster) error   { return nil }
+func (q *quietCluster) SendService(apps.Service) error     { return nil }
+func (q *quietCluster) SendRoster(apps.Roster) error       { return nil }
+func (q *quietCluster) SendAddresses(apps.Addresses) error { return nil }
+func (q *quietCluster) SendServer(apps.Server) error       { return nil }
 
 func newQuietCluster(t testing.TB, hosts ...string) *quietCluster {
 	t.Helper()

@@ -180,6 +180,27 @@ type Roster struct {
 	Apps map[ID]Stamp `json:"apps"`
 }
 
+// Addresses says where the cluster's own parts answer, for those who give names to
+// them.
+type Addresses struct {
+	Stamp
+	Leader  string   `json:"leader,omitempty"`  // IP:PORT of its API; empty: it has told none
+	Servers []string `json:"servers,omitempty"` // IP:PORT of all servers' APIs, in order
+	Hosts   []string `json:"hosts,omitempty"`   // IP addresses of all hosts that are not lost, each once, in order
+}
+
+// Same reports whether two say the same, whenever they were written.
+func (a Addresses) Same(o Addresses) bool {
+	return a.Leader == o.Leader && slices.Equal(a.Servers, o.Servers) && slices.Equal(a.Hosts, o.Hosts)
+}
+
+// A Server is the letter of a server that does not lead to the one that does: that it
+// lives, and where.
+type Server struct {
+	Name string `json:"name"` // one name per process, never reused
+	Addr string `json:"addr"` // IP:PORT of its API
+}
+
 // Serving is the letter of a load balancer to the leader: that it lives, and
 // what it serves.
 type Serving struct {

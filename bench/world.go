@@ -124,8 +124,10 @@ func (p *pretended) SendAssign(a apps.Assignment) error {
 	return nil
 }
 
-func (p *pretended) SendService(apps.Service) error { return nil }
-func (p *pretended) SendRoster(apps.Roster) error   { return nil }
+func (p *pretended) SendService(apps.Service) error     { return nil }
+func (p *pretended) SendRoster(apps.Roster) error       { return nil }
+func (p *pretended) SendAddresses(apps.Addresses) error { return nil }
+func (p *pretended) SendServer(apps.Server) error       { return nil }
 
 // run obeys letters, and gives a sign of life a second, until ctx ends.
 func (p *pretended) run(ctx context.Context, tell func(cluster.Event)) {

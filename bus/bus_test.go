@@ -114,11 +114,16 @@ func letters(t *testing.T, leader, host *Conn) {
 	roster := apps.Roster{Stamp: stamp, Apps: map[apps.ID]apps.Stamp{"/shop/web": stamp}}
 	serving := apps.Serving{Balancer: "lb 1 > *", Served: map[apps.ID]apps.Stamp{"/shop/web": stamp}, Digest: 1 << 63}
 
+	addresses := apps.Addresses{Stamp: stamp, Leader: "10.0.0.1:8080", Servers: []string{"10.0.0.1:8080"}, Hosts: []string{"10.0.0.9"}}
+	server := apps.Server{Name: "s2 > *", Addr: "10.0.0.2:8080"}
+
 	onAssign, assigned := inbox[apps.Assignment]()
 	onReport, reported := inbox[apps.Report]()
 	onService, serviced := inbox[apps.Service]()
 	onRoster, rostered := inbox[apps.Roster]()
 	onServing, served := inbox[apps.Serving]()
+	onAddresses, addressed := inbox[apps.Addresses]()
+	onServer, greeted := inbox[apps.Server]()
 	onLeft, left := inbox[Left]()
 	var subs []*Subscription
 	keep := func(s *Subscription, err error) {
@@ -129,6 +134,8 @@ func letters(t *testing.T, leader, host *Conn) {
 	keep(host.OnAssign("h1.example.com", onAssign))
 	keep(host.OnService(onService))
 	keep(host.OnRoster(onRoster))
+	keep(host.OnAddresses(onAddresses))
+	keep(leader.OnServer(onServer))
 	keep(leader.OnReport(onReport))
 	keep(leader.OnServing(onServing))
 	keep(leader.OnLeft(onLeft))
@@ -137,11 +144,12 @@ func letters(t *testing.T, leader, host *Conn) {
 	other, gone := assign, Left{"h1.example.com", 7}
 	other.Host = "h1"
 	check(t, leader.SendAssign(other), leader.SendAssign(assign), leader.SendService(service), leader.SendRoster(roster),
-		host.SendReport(report), host.SendServing(serving), host.SendLeft(gone))
+		leader.SendAddresses(addresses), host.SendServer(server), host.SendReport(report), host.SendServing(serving), host.SendLeft(gone))
 
 	for _, diff := range []string{
 		cmp.Diff(assign, receive(t, assigned)), cmp.Diff(report, receive(t, reported)), cmp.Diff(service, receive(t, serviced)),
 		cmp.Diff(roster, receive(t, rostered)), cmp.Diff(serving, receive(t, served)), cmp.Diff(gone, receive(t, left)),
+		cmp.Diff(addresses, receive(t, addressed)), cmp.Diff(server, receive(t, greeted)),
 	} {
 		if diff != "" {
 			t.Errorf("a letter changed on its way (-sent +received):\n%s", diff)

@@ -46,6 +46,22 @@ func (c *Conn) OnRoster(f func(apps.Roster)) (*Subscription, error) {
 	return on(c, rosterSubject, func(*apps.Roster) string { return rosterSubject }, f)
 }
 
+// SendAddresses tells DNS where the cluster's own parts answer.
+func (c *Conn) SendAddresses(a apps.Addresses) error { return send(c, addressesSubject, a) }
+
+// OnAddresses hands out where the cluster's own parts answer.
+func (c *Conn) OnAddresses(f func(apps.Addresses)) (*Subscription, error) {
+	return on(c, addressesSubject, func(*apps.Addresses) string { return addressesSubject }, f)
+}
+
+// SendServer tells the leader that a server lives.
+func (c *Conn) SendServer(s apps.Server) error { return send(c, serverSubject(s.Name), s) }
+
+// OnServer hands out what all servers say that do not lead.
+func (c *Conn) OnServer(f func(apps.Server)) (*Subscription, error) {
+	return on(c, servers, func(s *apps.Server) string { return serverSubject(s.Name) }, f)
+}
+
 // SendServing tells the leader what a load balancer serves.
 func (c *Conn) SendServing(s apps.Serving) error { return send(c, servingSubject(s.Balancer), s) }
 

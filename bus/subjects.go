@@ -15,6 +15,8 @@ import (
 //	pacer.left.<host>          –            agent → leader: goodbye
 //	pacer.service.<app path>   Service      leader → load balancers, DNS
 //	pacer.roster               Roster       leader → load balancers, DNS
+//	pacer.addresses            Addresses    leader → DNS
+//	pacer.server.<server>      Server       server that does not lead → leader
 //	pacer.serving.<balancer>   Serving      load balancer → leader
 //	pacer.notice.<type>        Notice       leader → anyone; kept in the stream PACER_EVENTS
 //	pacer.logs.<host>          call: what an instance printed
@@ -23,12 +25,14 @@ import (
 // The path of an app is one token for each element: /shop/web is shop.web, so that
 // pacer.service.shop.> is all of a group.
 const (
-	rosterSubject = "pacer.roster"
+	rosterSubject    = "pacer.roster"
+	addressesSubject = "pacer.addresses"
 
 	reports  = "pacer.report.*"
 	lefts    = "pacer.left.*"
 	services = "pacer.service.>"
 	servings = "pacer.serving.*"
+	servers  = "pacer.server.*"
 	notices  = "pacer.notice.*"
 	// disconnects is where NATS tells, in its system account, who is gone.
 	disconnects = "$SYS.ACCOUNT.*.DISCONNECT"
@@ -41,6 +45,7 @@ func assignSubject(host string) string      { return "pacer.assign." + token(hos
 func reportSubject(host string) string      { return "pacer.report." + token(host) }
 func leftSubject(host string) string        { return "pacer.left." + token(host) }
 func servingSubject(balancer string) string { return "pacer.serving." + token(balancer) }
+func serverSubject(server string) string    { return "pacer.server." + token(server) }
 func noticeSubject(kind string) string      { return "pacer.notice." + token(kind) }
 func callSubject(verb, host string) string  { return "pacer." + verb + "." + token(host) }
 

@@ -30,12 +30,15 @@ type Post interface {
 	SendAssign(apps.Assignment) error
 	SendService(apps.Service) error
 	SendRoster(apps.Roster) error
+	SendAddresses(apps.Addresses) error
+	SendServer(apps.Server) error
 }
 
 // A Config is what a Deployer works with.
 type Config struct {
 	Name           string        // of this server, for the others
 	URL            string        // of its API, where followers send requests
+	Addr           string        // of its API, IP:PORT, for name servers; empty: none is known
 	Store          *store.DB     //
 	Post           Post          //
 	TTL            time.Duration // of the lease; 0 is 3 s
@@ -51,6 +54,7 @@ type Deployer struct {
 	term   atomic.Pointer[term]
 	leader atomic.Pointer[Leader]
 	stats  stats
+	others others
 
 	mu          sync.Mutex
 	subscribers map[*subscriber]bool
@@ -93,6 +97,12 @@ func (d *Deployer) Run(ctx context.Context) error {
 		d.watchLeader(ctx)
 	}()
 	defer func() { <-watched }()
+	greeted := make(chan struct{})
+	go func() {
+		defer close(greeted)
+		d.greet(ctx)
+	}()
+	defer func() { <-greeted }()
 	for ctx.Err() == nil {
 		err := d.lead(ctx)
 		if ctx.Err() != nil {
@@ -139,6 +149,15 @@ func (d *Deployer) lead(ctx context.Context) error {
 		close(t.done)
 		t.waiters.drop(apps.Errorf(apps.Unavailable, "this server stopped leading before the answer was certain: ask again"))
 		d.dropSubscribers()
+	}()
+	announced := make(chan struct{})
+	go func() {
+		defer close(announced)
+		d.announce(ctx, t)
+	}()
+	defer func() {
+		cancel()
+		<-announced
 	}()
 	return loop.Run(ctx, measured{state, &d.stats}, t.inbox, func(ctx context.Context, fx cluster.Effects) error {
 		return d.perform(ctx, t, fx)

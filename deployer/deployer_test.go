@@ -22,6 +22,8 @@ type mailbox struct {
 	mu      sync.Mutex
 	assign  []apps.Assignment
 	service []apps.Service
+	places  []apps.Addresses
+	greeted []apps.Server
 }
 
 func (m *mailbox) SendAssign(a apps.Assignment) error {
@@ -39,6 +41,20 @@ func (m *mailbox) SendService(s apps.Service) error {
 }
 
 func (m *mailbox) SendRoster(apps.Roster) error { return nil }
+
+func (m *mailbox) SendAddresses(a apps.Addresses) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.places = append(m.places, a)
+	return nil
+}
+
+func (m *mailbox) SendServer(s apps.Server) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.greeted = append(m.greeted, s)
+	return nil
+}
 
 func (m *mailbox) lastAssigned() (instances int) {
 	m.mu.Lock()

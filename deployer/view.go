@@ -263,6 +263,20 @@ func (v *View) Hosts() []apps.Host {
 	return slices.SortedFunc(maps.Values(v.hosts), func(a, b apps.Host) int { return cmp.Compare(a.Name, b.Name) })
 }
 
+// hostAddrs are the addresses of all hosts that are not lost, each once, in order.
+func (v *View) hostAddrs() []string {
+	v.mu.RLock()
+	addrs := make([]string, 0, len(v.hosts))
+	for _, h := range v.hosts {
+		if !h.Lost && h.Addr != "" {
+			addrs = append(addrs, h.Addr)
+		}
+	}
+	v.mu.RUnlock()
+	slices.Sort(addrs)
+	return slices.Compact(addrs)
+}
+
 // Host is the one of that name.
 func (v *View) Host(name string) (apps.Host, bool) {
 	v.mu.RLock()

@@ -20,7 +20,9 @@ type Directory struct {
 	records sync.Map // apps.ID → *record
 	entries sync.Map // name below the domain → *entry
 
-	mu sync.Mutex // of Apply
+	places atomic.Pointer[places] // nil: nobody has told
+
+	mu sync.Mutex // of Apply and Place
 }
 
 // NewDirectory makes an empty directory.
@@ -65,8 +67,7 @@ func newRecord(s apps.Service) *record {
 		}
 		r.endpoints = append(r.endpoints, ep)
 	}
-	slices.SortFunc(r.addrs, netip.Addr.Compare)
-	r.addrs = slices.Compact(r.addrs)
+	r.addrs = each(r.addrs)
 	return r
 }
 

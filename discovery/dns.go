@@ -196,14 +196,14 @@ func (d *DNS) Answer(ctx context.Context, r *dns.Msg, tcp bool) *dns.Msg {
 		}
 	}
 	q := r.Question[0]
-	switch rel, ours := d.relative(dns.CanonicalName(q.Name)); {
+	switch a, ours := d.find(dns.CanonicalName(q.Name)); {
 	case r.Opcode != dns.OpcodeQuery:
 		m.Rcode = dns.RcodeNotImplemented
 	case q.Qclass != dns.ClassINET && q.Qclass != dns.ClassANY,
 		q.Qtype == dns.TypeAXFR, q.Qtype == dns.TypeIXFR:
 		m.Rcode = dns.RcodeRefused
 	case ours:
-		d.fill(m, q, rel)
+		d.fill(m, q, a)
 	case d.upstreams != nil && r.RecursionDesired:
 		return d.upstreams.ask(ctx, r, m, size)
 	default:
@@ -213,12 +213,11 @@ func (d *DNS) Answer(ctx context.Context, r *dns.Msg, tcp bool) *dns.Msg {
 	return m
 }
 
-// fill answers a question about our zone. Owner names repeat the question's
+// fill answers a question about our zone with what its name means. Owner names repeat the question's
 // spelling, as clients that mix cases against forgery expect.
-func (d *DNS) fill(m *dns.Msg, q dns.Question, rel string) {
+func (d *DNS) fill(m *dns.Msg, q dns.Question, a answer) {
 	m.Authoritative = true
 	m.RecursionAvailable = d.upstreams != nil
-	a := d.look(rel)
 	if !a.exists {
 		m.Rcode = dns.RcodeNameError
 		m.Ns = append(m.Ns, d.soa())
@@ -248,13 +247,17 @@ func (d *DNS) fill(m *dns.Msg, q dns.Question, rel string) {
 		}
 	case dns.TypeNS:
 		if a.apex {
-			m.Answer = append(m.Answer, &dns.NS{Hdr: header(q.Name, dns.TypeNS), Ns: d.domain})
+			m.Answer = append(m.Answer, &dns.NS{Hdr: header(q.Name, dns.TypeNS), Ns: d.nameServer()})
 		}
 	case dns.TypeANY: // RFC 8482: as little as is allowed
 		m.Answer = append(m.Answer, &dns.HINFO{Hdr: header(q.Name, dns.TypeHINFO), Cpu: "RFC8482"})
 	}
 	if len(m.Answer) == 0 {
-		m.Ns = append(m.Ns, d.soa())
+		soa := d.soa()
+		if _, ours := d.relative(dns.CanonicalName(q.Name)); !ours {
+			soa.Hdr.Name = mesosZone // its owner has to be above the name
+		}
+		m.Ns = append(m.Ns, soa)
 	}
 }
 

@@ -15,5 +15,16 @@
 //	_NAME._web.shop._tcp.pacer   SRV      the port of that name
 //	web.shop.lb.pacer            A, AAAA  the load balancers
 //
+// Beside them are the names of the cluster itself, as the leader tells them, each only
+// where no app has it:
+//
+//	leader.pacer                 A, AAAA  the leader's API
+//	_leader._tcp.pacer           SRV      the same (_udp likewise)
+//	master.pacer                 A, AAAA  the APIs of all servers; master0.pacer, … one each
+//	slave.pacer                  A, AAAA  all hosts
+//
+// For the domain marathon.mesos they are below mesos too, where Mesos-DNS has them, with
+// ns1.mesos, and marathon.mesos is the leader's API (_framework._tcp.marathon.mesos, SRV).
+//
 // Suspect endpoints, those of a silent host, are told only where no others are.
 package discovery

@@ -46,8 +46,8 @@ type serviceAnswer struct {
 func (d *DNS) hosts(host string) []hostAnswer {
 	name := dns.CanonicalName(host)
 	var all []hostAnswer
-	if rel, ok := d.relative(name); ok {
-		for _, addr := range d.look(rel).addrs {
+	if a, ours := d.find(name); ours {
+		for _, addr := range a.addrs {
 			all = append(all, hostAnswer{Host: name, IP: addr.String()})
 		}
 	}
@@ -61,8 +61,8 @@ func (d *DNS) hosts(host string) []hostAnswer {
 func (d *DNS) services(service string) []serviceAnswer {
 	name := dns.CanonicalName(service)
 	var all []serviceAnswer
-	if rel, ok := d.relative(name); ok {
-		for _, t := range d.look(rel).srv {
+	if a, ours := d.find(name); ours {
+		for _, t := range a.srv {
 			all = append(all, serviceAnswer{Service: name, Host: t.host, IP: t.ip, Port: strconv.Itoa(t.port)})
 		}
 	}

@@ -32,9 +32,9 @@ type answer struct {
 	srv    []target
 }
 
-// A target is one port of one instance.
+// A target is one port of one instance, or of the leader.
 type target struct {
-	host string // the instance's name, absolute
+	host string // its name, absolute
 	addr netip.Addr
 	ip   string // addr, or what the endpoint has instead
 	port int
@@ -52,18 +52,33 @@ func (z *zone) relative(name string) (rel string, ok bool) {
 	return strings.CutSuffix(name, "."+z.domain)
 }
 
-func (z *zone) absolute(name string) string {
-	if z.domain == "." {
+func (z *zone) absolute(name string) string { return below(name, z.domain) }
+
+// below is the absolute name below a domain.
+func below(name, domain string) string {
+	if domain == "." {
 		return name + "."
 	}
-	return join(name, z.domain)
+	return join(name, domain)
+}
+
+// find answers for a lower-case absolute name; ours is false for names that this server
+// has nothing to say of.
+func (z *zone) find(name string) (a answer, ours bool) {
+	if rel, ok := z.relative(name); ok {
+		return z.look(rel), true
+	}
+	return z.lookMesos(name)
 }
 
 // look answers for a lower-case name below the domain. A name exists when it has
 // records or names below it (an empty non-terminal, RFC 8020).
 func (z *zone) look(name string) answer {
 	if name == "" {
-		return answer{exists: true, apex: true, addrs: z.servers}
+		return answer{exists: true, apex: true, addrs: z.apex()}
+	}
+	if a, ok := z.lookCluster(name); ok {
+		return a
 	}
 	q := parse(name)
 	switch q.kind {
@@ -141,7 +156,7 @@ func (z *zone) soa() *dns.SOA {
 	}
 	return &dns.SOA{
 		Hdr: dns.RR_Header{Name: z.domain, Rrtype: dns.TypeSOA, Class: dns.ClassINET, Ttl: ttl},
-		Ns:  z.domain, Mbox: mbox, Serial: z.dir.changes.Load(),
+		Ns:  z.nameServer(), Mbox: mbox, Serial: z.dir.changes.Load(),
 		Refresh: 60, Retry: 60, Expire: 600, Minttl: ttl,
 	}
 }

@@ -419,6 +419,12 @@ func (l *benchLeader) SendService(s apps.Service) error { return l.conn.SendServ
 // SendRoster sends a roster.
 func (l *benchLeader) SendRoster(r apps.Roster) error { return l.conn.SendRoster(r) }
 
+// SendAddresses sends where the cluster answers.
+func (l *benchLeader) SendAddresses(a apps.Addresses) error { return l.conn.SendAddresses(a) }
+
+// SendServer sends that a server lives.
+func (l *benchLeader) SendServer(s apps.Server) error { return l.conn.SendServer(s) }
+
 // reports is how many came so far, letters how many hosts were sent one, behind how many
 // have not acknowledged it.
 func (l *benchLeader) reports() int { l.mu.Lock(); defer l.mu.Unlock(); return l.heard }

@@ -59,7 +59,7 @@ func (c *nodeConfig) commonFlags(cmd *cobra.Command) {
 func (c *nodeConfig) apiFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&c.HTTP, "http", "127.0.0.1:8080", "address of the REST API, the web UI and /metrics")
-	f.StringVar(&c.Advertise, "advertise", "", "URL of this server's API for the other servers (default: http:// and --http)")
+	f.StringVar(&c.Advertise, "advertise", "", "URL of this server's API for the other servers, and for the DNS name leader (default: http:// and --http)")
 	f.StringSliceVar(&c.AllowOrigins, "cors-allow-origin", nil, "origins, like https://ui.example, whose pages may read the API (Marathon's --access_control_allow_origin); *: all")
 	f.IntVar(&c.Deployments, "max-running-deployments", 100, "deployments that may run at once, as Marathon's flag of that name; 0: 100")
 }

@@ -105,7 +105,7 @@ func server(ctx context.Context, cfg nodeConfig) error {
 func (n *node) openControl(ctx context.Context) {
 	n.openStore(ctx)
 	n.openNATS(ctx)
-	n.openDeployer()
+	n.openDeployer(ctx)
 	n.openBalancer()
 	n.openAPI()
 }

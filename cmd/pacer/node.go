@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -158,23 +159,51 @@ func (n *node) openStore(ctx context.Context) {
 }
 
 // openDeployer is the control plane: the loop, what it hears, and the event stream.
-func (n *node) openDeployer() {
+func (n *node) openDeployer(ctx context.Context) {
 	if n.conn == nil || n.db == nil {
 		return
 	}
 	outbox := bus.NewOutbox(n.conn, replicas(n.cfg.NATSRoutes))
-	url := n.cfg.Advertise
-	if url == "" {
-		url = "http://" + n.cfg.HTTP
+	api := n.cfg.Advertise
+	if api == "" {
+		api = "http://" + n.cfg.HTTP
+	}
+	addr, err := addressOf(ctx, api)
+	if err != nil {
+		n.list.warn("dns", "there is no name leader.%s while this server leads: %v", n.cfg.Domain, err)
 	}
 	d := deployer.New(deployer.Config{
-		Name: n.cfg.Name + "-" + uuid.NewString()[:8], URL: url, Store: n.db, Post: n.conn, Committed: outbox.Poke, DeploymentsMax: n.cfg.Deployments, Log: n.log,
+		Name: n.cfg.Name + "-" + uuid.NewString()[:8], URL: api, Addr: addr, Store: n.db, Post: n.conn, Committed: outbox.Poke, DeploymentsMax: n.cfg.Deployments, Log: n.log,
 	})
 	n.deployer = d
 	subscribe(n, n.conn.OnReport, func(r apps.Report) { d.Tell(cluster.Reported{Report: r}) })
 	subscribe(n, n.conn.OnServing, func(s apps.Serving) { d.Tell(cluster.Served{Serving: s}) })
+	subscribe(n, n.conn.OnServer, d.HearServer)
 	subscribe(n, n.conn.OnLeft, func(l bus.Left) { d.Tell(cluster.Left(l)) })
 	n.serve = append(n.serve, d.Run, func(ctx context.Context) error { return outbox.Run(ctx, n.db) })
+}
+
+// addressOf is where a URL leads, as IP:PORT.
+func addressOf(ctx context.Context, raw string) (string, error) {
+	u, err := url.Parse(raw)
+	if err != nil {
+		return "", err
+	}
+	ctx, cancel := context.WithTimeout(ctx, 2*time.Second)
+	defer cancel()
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return "", err
+	}
+	ip := ips[0].Unmap()
+	if ip.IsUnspecified() {
+		return "", fmt.Errorf("%s is no address to call: say by --advertise where others reach this server", u.Hostname())
+	}
+	port := u.Port()
+	if port == "" {
+		port = map[string]string{"http": "80", "https": "443"}[u.Scheme]
+	}
+	return net.JoinHostPort(ip.String(), port), nil
 }
 
 func replicas(routes string) int {
@@ -335,6 +364,7 @@ func (n *node) openDNS(targets *[]lb.Target) {
 		return
 	}
 	n.dns = dns
+	subscribe(n, n.conn.OnAddresses, func(a apps.Addresses) { directory.Place(a) })
 	*targets = append(*targets, directory)
 	n.serve = append(n.serve, func(ctx context.Context) error { return dns.Serve(ctx, packets, l) })
 	n.list.ok("dns", "%s  *.%s", packets.LocalAddr(), n.cfg.Domain)
