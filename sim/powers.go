@@ -25,6 +25,7 @@ type powers struct {
 	leaps  time.Duration // mean pause between two leaps
 	change time.Duration // between two hosts that change; 0: none does
 	coups  float64       // commits after which another may lead
+	rivals bool          // roles take their guarantees from each other from the beginning
 
 	ahead []leap // of servers' clocks, forwards
 }
@@ -46,7 +47,8 @@ func NewWithPowers(seed uint64) *World {
 	if p.chance(0.4) {
 		p.coups = p.rng.Float64() * 0.1
 	}
-	scarce := p.chance(0.5)
+	p.rivals = p.chance(0.3)
+	scarce := p.rivals || p.chance(0.5)
 	for _, h := range w.hosts {
 		if scarce {
 			h.offer.Total.CPU, h.offer.Total.Mem = 500, 1200
@@ -65,6 +67,10 @@ func NewWithPowers(seed uint64) *World {
 func LiveWithPowers(seed uint64) (Result, error) { return twice(seed, NewWithPowers) }
 
 func (p *powers) begin() {
+	if p.rivals {
+		p.w.users.submit(cluster.SetSettings{Request: p.w.users.name(), Settings: apps.Settings{Preemption: true}})
+		p.w.users.submit(p.guarantee(p.w.users.name()))
+	}
 	p.often(p.asks, func() { p.w.users.submit(p.request()) })
 	p.often(p.leaps, p.leapClock)
 	p.often(p.change, p.changeHost)

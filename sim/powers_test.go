@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-var powerSeeds = flag.Int("powerseeds", 60, "how many histories with powers TestPowers lives")
+var powerSeeds = flag.Int("powerseeds", 150, "how many histories with powers TestPowers lives")
 
 // TestPowers lives histories in which operators pause, drain and rebalance, clocks leap,
 // hosts change and leaders fall behind their commits, each twice; with -seed only that one.

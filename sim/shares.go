@@ -16,18 +16,22 @@ var sharers = []string{"shop", "lab", "*"}
 
 // share is what an operator asks for who divides the cluster among roles.
 func (p *powers) share(name string) cluster.Event {
-	switch role := pick(p, sharers...); p.intn(6) {
+	switch p.intn(6) {
 	case 0, 1:
 		return cluster.SetSettings{Request: name, Settings: apps.Settings{
 			Placement: pick(p, "", apps.PlaceSpread, apps.PlacePack), Fairness: pick(p, "", apps.FairDRF, apps.FairTasks), Preemption: p.chance(0.8),
 		}}
 	case 2:
-		return cluster.DropRole{Request: name, Name: role}
+		return cluster.DropRole{Request: name, Name: pick(p, sharers...)}
 	default:
-		return cluster.SetRole{Request: name, Role: apps.Role{
-			Name: role, Weight: int64(500 * p.intn(5)), Guarantee: apps.Resources{CPU: int64(200 * p.intn(8)), Mem: int64(200 * p.intn(8))},
-		}}
+		return p.guarantee(name)
 	}
+}
+
+func (p *powers) guarantee(name string) cluster.Event {
+	return cluster.SetRole{Request: name, Role: apps.Role{
+		Name: pick(p, sharers...), Weight: int64(500 * p.intn(5)), Guarantee: apps.Resources{CPU: int64(200 * p.intn(8)), Mem: int64(200 * p.intn(8))},
+	}}
 }
 
 // accepted are the roles of hosts that an app says it takes; mostly it says nothing.

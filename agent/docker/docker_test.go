@@ -513,8 +513,12 @@ func TestACommandOfTheHostsUserlandObeysSIGTERM(t *testing.T) {
 	if u, err := d.userland(); err != nil || u.init == "" {
 		t.Skipf("the host has no init program: %v", err)
 	}
-	for _, cmd := range []string{"sleep 600", "sleep 600 | sleep 600; true"} {
+	for _, cmd := range []string{"echo on; exec sleep 600", "echo on; sleep 600 | sleep 600; true"} {
 		l, _ := start(t, d, &apps.App{Network: apps.NetworkHost, Cmd: cmd})
+		eventually(t, cmd+" to run", func() bool { // before, there is nobody to obey
+			var out safeBuffer
+			return d.Logs(t.Context(), l.Instance, 0, false, &out, &out) == nil && out.String() == "on\n"
+		})
 		if err := d.Stop(t.Context(), l.Instance, 20*time.Second); err != nil {
 			t.Fatal(err)
 		}
