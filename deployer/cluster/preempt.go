@@ -65,11 +65,6 @@ func (s *State) preempt(refused []placement.Refusal) bool {
 				try.Release(in.hold())
 			}
 		}
-		for _, h := range s.hosts {
-			for _, room := range h.withheld {
-				try.Release(room)
-			}
-		}
 		p.search(waiting)
 		victims = p.victims
 	})
@@ -77,30 +72,18 @@ func (s *State) preempt(refused []placement.Refusal) bool {
 		why := fmt.Sprintf("made way for %s: role %s is below its guarantee", v.by, v.role)
 		v.in.end, v.in.Preempted = apps.EndPreempted, true
 		s.tell(apps.Notice{Type: noticePreempted, App: v.in.App, Version: v.in.Version, Instance: s.copy(v.in), Host: v.in.Host, Message: why})
+		s.makeWay(s.hosts[v.in.Host], +1)
 		s.leave(v.in, why)
 	}
 	return len(victims) > 0
 }
 
-// giveBack gives the room of an instance to whoever is next. Where several make way on one
-// host, it is kept until the last of them is gone: before that it is too little for the
-// one it is for, and others would take it, whose turn to make way would come next.
-func (s *State) giveBack(h *host, in *instance) {
-	var more bool
-	if in.Preempted || len(h.withheld) > 0 {
-		more = slices.ContainsFunc(h.runs, func(o *instance) bool { return o.Preempted && o.State >= apps.Draining })
-	}
-	switch {
-	case in.Preempted && more:
-		h.withheld = append(h.withheld, in.hold())
-		return
-	case len(h.withheld) > 0 && !more:
-		for _, room := range h.withheld {
-			s.board.Release(room)
-		}
-		h.withheld = nil
-	}
-	s.board.Release(in.hold())
+// makeWay counts who leaves the host to make way. Until the last of them is gone nothing
+// new is placed there: what is free before that is too little for the one it is for, and
+// others would take it, whose turn to make way would come next.
+func (s *State) makeWay(h *host, n int) {
+	h.makingWay += n
+	s.offer(h)
 }
 
 // owed is who waits within the guarantee of its role, as that is now, in the order of
@@ -142,10 +125,15 @@ func (p *preemption) search(waiting []*instance) {
 	}
 }
 
+// open reports whether a host takes anything, when those are gone who go.
+func (p *preemption) open(h placement.HostLoad) bool {
+	return h.Open || p.s.hosts[h.Host].closed == placement.MakingWay
+}
+
 // room is a host that takes the instance when those are gone who go.
 func (p *preemption) room(in *instance) string {
 	for _, h := range p.hosts {
-		if h.Open && p.s.board.Fits(in.spec, h.Host) == placement.Enough {
+		if p.open(h) && p.s.board.Fits(in.spec, h.Host) == placement.Enough {
 			return h.Host
 		}
 	}
@@ -155,7 +143,7 @@ func (p *preemption) room(in *instance) string {
 // cheapest is the host on which the fewest and least dear have to make way.
 func (p *preemption) cheapest(in *instance, most int) (host string, out []*instance) {
 	for _, h := range p.hosts {
-		if !h.Open || p.s.board.Fits(in.spec, h.Host) != placement.Full {
+		if !p.open(h) || p.s.board.Fits(in.spec, h.Host) != placement.Full {
 			continue
 		}
 		if on := p.on(h.Host, in, most); on != nil && (out == nil || cheaper(on, out)) {

@@ -375,7 +375,10 @@ func (s *State) finish(in *instance, end apps.End, code int, why string) {
 	if in.Host != "" {
 		h := s.hosts[in.Host]
 		h.drop(in)
-		s.giveBack(h, in)
+		s.board.Release(in.hold())
+		if in.Preempted {
+			s.makeWay(h, -1)
+		}
 		if rev := s.move(h); h.Lost {
 			h.fence = rev
 		}

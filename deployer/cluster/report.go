@@ -423,6 +423,8 @@ func (s *State) offer(h *host) {
 		closed = "not heard yet"
 	case h.fence > 0 && (h.applied.Epoch != s.epoch || h.applied.Revision < h.fence):
 		closed = "not known to have let go of the past"
+	case h.makingWay > 0:
+		closed = placement.MakingWay
 	case h.strays:
 		closed = "still stopping what it should not run"
 	}

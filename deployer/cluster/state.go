@@ -172,11 +172,11 @@ type host struct {
 	// fence is the revision that the host must have taken over before it gets anything
 	// new; 0: none. What was released without its word might run there again: an old
 	// letter that comes late could start it until a newer one is there.
-	fence    uint64
-	withheld []placement.Hold // room of those who made way, which is kept for whom they did
-	closed   string           // as last offered to the board
-	offered  bool             // it was
-	due      time.Time        // its earliest date; zero: none
+	fence     uint64
+	makingWay int       // instances that are leaving it to make way
+	closed    string    // as last offered to the board
+	offered   bool      // it was
+	due       time.Time // its earliest date; zero: none
 }
 
 type balancer struct {
@@ -272,6 +272,7 @@ func New(stored Stored, epoch uint64, now time.Time) *State {
 			it.end = apps.EndStopped
 			if in.Preempted {
 				it.end = apps.EndPreempted
+				s.makeWay(s.hosts[in.Host], +1)
 			}
 		}
 	}
@@ -504,9 +505,6 @@ func (s *State) Check() error {
 		if c.booked {
 			holds = append(holds, c.hold())
 		}
-	}
-	for _, h := range s.hosts {
-		holds = append(holds, h.withheld...)
 	}
 	if err := cmp.Or(s.checkClaims(), s.checkMoves()); err != nil {
 		return err

@@ -34,13 +34,20 @@ const (
 	Enough            // now
 )
 
-// Fits says how one more instance of the app fits on a host.
+// MakingWay is why a host is closed whose room is kept for whom others make way.
+const MakingWay = "making way"
+
+// Fits says how one more instance of the app fits on a host; MakingWay does not count.
 func (b *Board) Fits(app *apps.App, host string) Fit {
 	h := b.byName[host]
 	if h == nil || !h.known {
 		return Never
 	}
-	switch why, _ := b.refuses(app, b.peek(app), h); {
+	open := h.open
+	h.open = open || h.Closed == MakingWay
+	why, _ := b.refuses(app, b.peek(app), h)
+	h.open = open
+	switch {
 	case why.code == "":
 		return Enough
 	case why.code == AgentMaintenance || why.code == UnfulfilledConstraint || why.code == UnfulfilledRole || !app.Needs.Fits(h.total):
