@@ -253,3 +253,32 @@ func TestAnAppThatWasMadeAnewIsNotHeldByWhoRemovedIt(t *testing.T) {
 		t.Error("the other app of the deployment is not held any more")
 	}
 }
+
+// A deployment that removes an app is paused; the app ends, is made anew and removed again
+// by another. Resumed meanwhile, the first has nothing to wait for (powers, seed 330).
+func TestADeploymentDoesNotWaitForWhatOthersDoToAnAppMadeAnew(t *testing.T) {
+	w := newWorld(t, "h1")
+	w.put(web(2))
+	w.settle()
+	w.now = w.now.Add(time.Second)
+	w.step(Change{Request: "r", Deployment: "first", Delete: []apps.ID{"/shop/web"}})
+	w.step(Pause{Request: "r", ID: "first", On: true})
+	w.settle()
+	if w.s.apps["/shop/web"] != nil || w.s.deployments["first"] == nil {
+		t.Fatalf("want the app removed and its deployment paused, got %+v and %+v", w.s.apps, w.s.deployments)
+	}
+	w.now = w.now.Add(time.Second)
+	w.put(web(2))
+	w.settle()
+	w.step(Change{Request: "r", Deployment: "second", Delete: []apps.ID{"/shop/web"}})
+
+	w.step(Pause{Request: "r", ID: "first", On: false})
+
+	if w.s.deployments["first"] != nil || w.s.deployments["second"] == nil {
+		t.Errorf("want the first ended and the second at work, got %+v", w.s.deployments)
+	}
+	w.settle()
+	if len(w.s.deployments) > 0 {
+		t.Errorf("still running: %+v", w.s.deployments)
+	}
+}

@@ -146,7 +146,7 @@ func (s *State) stepDone(d *deployment) bool {
 		return true
 	}
 	for _, action := range d.Steps[d.Step].Actions {
-		if !s.actionDone(action) {
+		if !s.actionDone(d, action) {
 			return false
 		}
 	}

@@ -267,17 +267,16 @@ func victims(from []*instance, named []string, oldest bool) []*instance {
 	})
 }
 
-// actionDone reports whether what a step does to an app has come true.
-func (s *State) actionDone(action apps.Action) bool {
+// actionDone reports whether what a step of a deployment does to an app has come true.
+func (s *State) actionDone(d *deployment, action apps.Action) bool {
 	a := s.apps[action.App]
-	switch action.Kind {
-	case apps.StartApplication: // a step of Marathon's that starts nothing yet
+	switch {
+	case action.Kind == apps.StartApplication: // a step of Marathon's that starts nothing yet
 		return true
-	case apps.StopApplication:
-		return a == nil || !a.spec.Deleted
-	}
-	if a == nil {
+	case a == nil || a.holder != d: // it was removed, and may have been made anew since
 		return true
+	case action.Kind == apps.StopApplication:
+		return !a.spec.Deleted
 	}
 	c := s.count(a, a.spec, action.Kind)
 	for _, in := range c.old {
