@@ -131,6 +131,10 @@ func (r *agentsRun) launch(ctx context.Context) error {
 	if err := r.leader.submit(ctx, change, r.patience); err != nil {
 		return err
 	}
+	// A letter goes out when what it says is durable.
+	if err := r.await(ctx, "all have a host", func() bool { return r.leader.assigned() >= r.size.instances }); err != nil {
+		return err
+	}
 	r.say("%d instances decided and durable after %s", r.size.instances, short(time.Since(begun)))
 	if err := r.await(ctx, "every host has its letter", func() bool { return r.leader.behind() == 0 }); err != nil {
 		return err
@@ -278,20 +282,23 @@ type benchLeader struct {
 	nats *bus.Server
 	conn *bus.Conn
 
-	mu       sync.Mutex
-	deployer *deployer.Deployer
-	stop     func()
-	heard    int
-	sent     map[string]apps.Stamp // by host: its newest letter
-	waits    map[string]bool       // hosts that have not acknowledged it
-	left     map[string]time.Time
+	mu        sync.Mutex
+	deployer  *deployer.Deployer
+	stop      func()
+	heard     int
+	sent      map[string]apps.Stamp // by host: its newest letter
+	given     map[string]int        // instances in there
+	instances int                   // in all of them
+	waits     map[string]bool       // hosts that have not acknowledged it
+	left      map[string]time.Time
 }
 
 func newBenchLeader(ctx context.Context, postgres string) (l *benchLeader, err error) {
-	l = &benchLeader{stop: func() {}, sent: map[string]apps.Stamp{}, waits: map[string]bool{}, left: map[string]time.Time{}}
+	l = &benchLeader{stop: func() {}, sent: map[string]apps.Stamp{}, given: map[string]int{}, waits: map[string]bool{}, left: map[string]time.Time{}}
+	made := l // a return without it is one that failed
 	defer func() {
 		if err != nil {
-			l.close()
+			made.close()
 		}
 	}()
 	if l.dir, err = os.MkdirTemp("", "pacer-bench"); err != nil {
@@ -342,6 +349,8 @@ func (l *benchLeader) lead(ctx context.Context) error {
 	l.mu.Lock()
 	l.deployer, l.stop = d, func() { cancel(); <-ended }
 	clear(l.sent)
+	clear(l.given)
+	l.instances = 0
 	clear(l.waits)
 	l.mu.Unlock()
 	for d.View() == nil {
@@ -408,6 +417,8 @@ func (l *benchLeader) SendAssign(a apps.Assignment) error {
 	l.mu.Lock()
 	if l.sent[a.Host] != a.Stamp {
 		l.sent[a.Host], l.waits[a.Host] = a.Stamp, true
+		l.instances += len(a.Instances) - l.given[a.Host]
+		l.given[a.Host] = len(a.Instances)
 	}
 	l.mu.Unlock()
 	return l.conn.SendAssign(a)
@@ -430,6 +441,9 @@ func (l *benchLeader) SendServer(s apps.Server) error { return l.conn.SendServer
 func (l *benchLeader) reports() int { l.mu.Lock(); defer l.mu.Unlock(); return l.heard }
 
 func (l *benchLeader) letters() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.sent) }
+
+// assigned is how many instances the newest letters name.
+func (l *benchLeader) assigned() int { l.mu.Lock(); defer l.mu.Unlock(); return l.instances }
 
 func (l *benchLeader) behind() int { l.mu.Lock(); defer l.mu.Unlock(); return len(l.waits) }
 
