@@ -141,11 +141,7 @@ func (w *world) silence(name string) time.Duration {
 // does not shorten the time that the host has to be.
 func TestAGoodbyeDoesNotShortenTheFreshnessGate(t *testing.T) {
 	w := newWorld(t, "h1", "h2", "h3")
-	var stored Stored
-	for _, name := range sortedKeys(w.hosts) {
-		stored.Hosts = append(stored.Hosts, w.s.hosts[name].Host)
-	}
-	w.s = New(stored, 2, w.now)
+	w.s = New(w.s.stored(), 2, w.now)
 
 	w.step(Left{"h1", 1})
 

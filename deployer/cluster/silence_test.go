@@ -9,11 +9,7 @@ import (
 // the leader gives to those it has not heard does not count for it.
 func TestANewLeaderNoticesWhoFallsSilentAfterItsFirstWord(t *testing.T) {
 	w := newWorld(t, "h1", "h2", "h3")
-	var stored Stored
-	for _, name := range sortedKeys(w.hosts) {
-		stored.Hosts = append(stored.Hosts, w.s.hosts[name].Host)
-	}
-	w.s = New(stored, 2, w.now)
+	w.s = New(w.s.stored(), 2, w.now)
 	w.step()
 	w.now = w.now.Add(100 * time.Millisecond)
 	w.report("h1")

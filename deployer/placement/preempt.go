@@ -43,11 +43,9 @@ func (b *Board) Fits(app *apps.App, host string) Fit {
 	if h == nil || !h.known {
 		return Never
 	}
-	open := h.open
-	h.open = open || h.Closed == MakingWay
-	why, _ := b.refuses(app, b.peek(app), h)
-	h.open = open
-	switch {
+	ask := b.survey(app, b.peek(app))
+	ask.later = true
+	switch why, _ := ask.refuses(h); {
 	case why.code == "":
 		return Enough
 	case why.code == AgentMaintenance || why.code == UnfulfilledConstraint || why.code == UnfulfilledRole || !app.Needs.Fits(h.total):

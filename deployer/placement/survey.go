@@ -12,6 +12,7 @@ type survey struct {
 	b       *Board
 	app     *apps.App
 	crowd   *crowd // nil where nothing of the app is placed
+	later   bool   // hosts count as open where others are making way
 	named   []int  // constraints of the host's name
 	classes map[int32]*verdict
 	class   int32 // of which last is the verdict
@@ -84,7 +85,7 @@ func (s *survey) broken(h *host) []int {
 // refuses is the first filter that the host does not pass; free is how much it has of what
 // is lacking.
 func (s *survey) refuses(h *host) (why refused, free int64) {
-	if !h.open {
+	if !h.open && !(s.later && h.Closed == MakingWay) {
 		return refused{code: AgentMaintenance, closed: h.Closed}, 0
 	}
 	v := s.of(h)
